@@ -1,0 +1,127 @@
+"""A project as loaded: its settings and everything its files declare."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from foretable.declare.entity import Entity
+from foretable.declare.model import Model
+from foretable.declare.source import Source
+from foretable.declare.tables import DynamicTable
+from foretable.errors import DeclarationError, UnknownName, nearest
+
+
+
+@dataclass(frozen=True)
+class Config:
+    """Table ``[tool.foretable]`` of ``pyproject.toml``.
+
+    ``as_of`` pins the clock (the sample does); ``attach`` maps an alias to another DuckDB file, read
+    in place; ``publish`` lists the layers that go to ``published/``; ``trials`` caps every search.
+    """
+
+    name: str = "project"
+    warehouse: str = "warehouse.duckdb"
+    sample: str | None = None
+    as_of: datetime | None = None
+    time_zone: str = "UTC"
+    attach: Mapping[str, str] = field(default_factory=dict)
+    publish: tuple[str, ...] = ("predictions", "decisions")
+    trials: int | None = None
+
+
+@dataclass(frozen=True)
+class Macro:
+    """A SQL macro of the project: its name and its CREATE MACRO statement."""
+
+    name: str
+    sql: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything that the files under ``root`` declare, by name. Pure: no database was touched."""
+
+    root: Path
+    config: Config
+    entities: Mapping[str, Entity] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    tables: Mapping[str, DynamicTable] = field(default_factory=dict)
+    models: Mapping[str, Model] = field(default_factory=dict)
+    functions: Mapping[str, Any] = field(default_factory=dict)
+    macros: Mapping[str, Macro] = field(default_factory=dict)
+    schemas: Mapping[str, Any] = field(default_factory=dict)
+    pipelines: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def warehouse(self) -> Path:
+        """Path of the warehouse file."""
+        return self.root / self.config.warehouse
+
+    @property
+    def published(self) -> Path:
+        """Folder of the published files."""
+        return self.root / "published"
+
+    def model(self, name: str) -> Model:
+        """The model of that name, or an error with the nearest one."""
+        if name.lower() not in self.models:
+            raise UnknownName(f"no model is called {name!r}", hint=nearest(name, self.models))
+        return self.models[name.lower()]
+
+
+def read_config(root: Path) -> Config:
+    """Settings of the project at ``root``."""
+    path = root / "pyproject.toml"
+    if not path.is_file():
+        raise DeclarationError(
+            f"no project here: {root} has no pyproject.toml",
+            hint="go to a project's folder, or start one with: foretable init my_project",
+        )
+    try:
+        table = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise DeclarationError(str(error), where=str(path)) from None
+    settings = table.get("tool", {}).get("foretable")
+    if settings is None:
+        raise DeclarationError(
+            "no table [tool.foretable]", where=str(path), hint="add it, or start a project with: foretable init my_project"
+        )
+    return _config(settings, path)
+
+
+def _config(settings: dict[str, Any], path: Path) -> Config:
+    known = {name for name in Config.__dataclass_fields__}
+    for name in settings:
+        if name not in known:
+            raise DeclarationError(f"[tool.foretable] has no setting {name!r}", where=str(path), hint=nearest(name, known))
+    if "as_of" in settings:
+        try:
+            settings["as_of"] = datetime.fromisoformat(str(settings["as_of"])).replace(tzinfo=None)
+        except ValueError:
+            raise DeclarationError(f"as_of = {settings['as_of']!r} is no date", where=str(path), hint="write as_of = \"2026-01-31\"") from None
+    try:
+        ZoneInfo(settings.get("time_zone", "UTC"))
+    except (ZoneInfoNotFoundError, ValueError):
+        raise DeclarationError(f"time_zone = {settings['time_zone']!r} is unknown", where=str(path), hint='write an IANA name such as "Europe/Berlin"') from None
+    if "publish" in settings:
+        settings["publish"] = tuple(settings["publish"])
+    return Config(**settings)
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder at or above ``start`` whose pyproject.toml has ``[tool.foretable]``."""
+    for folder in (start.resolve(), *start.resolve().parents):
+        path = folder / "pyproject.toml"
+        if path.is_file() and "[tool.foretable" in path.read_text():
+            return folder
+    raise DeclarationError(
+        f"no project at or above {start.resolve()}", hint="start one with: foretable init my_project"
+    )

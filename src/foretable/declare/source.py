@@ -1,0 +1,134 @@
+"""Tables that the outside world writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from foretable.declare.clock import as_of, last
+from foretable.declare.entity import Entity
+from foretable.declare.names import checked
+from foretable.declare.origin import Origin, caller, collect
+from foretable.declare.resolve import resolver
+from foretable.errors import DeclarationError
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+SourceKind = Literal["event", "scd2", "static"]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A table that the outside world writes.
+
+    What may be known when follows from its kind: an *event* has a ``time``; *scd2* history has a
+    ``valid`` pair of columns; *static* columns (``fixed``, no time) never change. A source that is
+    none of these may feed plain tables but is refused in a training set.
+
+    Parameters
+    ----------
+    name
+        ``layer.table`` in the warehouse, or ``file.layer.table`` in an attached DuckDB file.
+    entity
+        Whom its rows are about.
+    time
+        Column with the moment at which a row becomes known (event).
+    valid
+        Columns (from, to) between which a version of a row holds (scd2); NULL in ``to`` is open.
+    fixed
+        Columns that never change once written. With ``time``, only these and the key are visible.
+    file
+        Parquet, CSV or JSON files (a path or a glob, relative to the project) that the table is read from.
+    sparse
+        An event source in which no news is no outage (tickets, sign-ups): it does not hold back the clock.
+
+    Examples
+    --------
+    >>> customer = Entity("customer", key="customer_id")
+    >>> Source("raw.orders", entity=customer, time="ordered_at").kind
+    'event'
+    """
+
+    name: str
+    entity: Entity | None = None
+    time: str | None = None
+    valid: tuple[str, str] | None = None
+    fixed: Sequence[str] | None = None
+    file: str | None = None
+    sparse: bool = False
+    description: str = ""
+    origin: Origin = field(default_factory=caller, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", checked(self.name, where=self.origin))
+        if self.time and self.valid:
+            raise DeclarationError(
+                f"source {self.name} has both time and valid", where=str(self.origin), hint="an event has a time, scd2 history a valid pair"
+            )
+        if self.valid and len(self.valid) != 2:
+            raise DeclarationError(f"source {self.name}: valid takes two columns", where=str(self.origin))
+        collect(self)
+
+    @property
+    def kind(self) -> SourceKind | None:
+        """``event``, ``scd2``, ``static``, or None when nothing says what is known when."""
+        if self.time:
+            return "event"
+        if self.valid:
+            return "scd2"
+        return "static" if self.fixed is not None else None
+
+    @property
+    def holds_clock(self) -> bool:
+        """Whether silence of this source means that it is late: events, unless sparse or a register."""
+        return self.kind == "event" and self.fixed is None and not self.sparse
+
+    def rows(self) -> ir.Table:
+        """What is known at ``as_of()``: events before it, the version valid then, the fixed columns."""
+        table = resolver().table(self.name)
+        if self.time:
+            table = table.filter(self._column(table, self.time) < as_of())
+        if self.valid:
+            start, end = (self._column(table, name) for name in self.valid)
+            table = table.filter((start <= as_of()) & (end.isnull() | (end > as_of())))
+            return table.drop(self.valid[1])  # when it ends is the future
+        if self.fixed is None:
+            return table
+        keys = self.entity.keys if self.entity else ()
+        kept = (*keys, *([self.time] if self.time else []), *self.fixed)
+        for name in kept:
+            self._column(table, name)
+        return table.select(*dict.fromkeys(kept))
+
+    def last(self, **length: int) -> ir.Table:
+        """The events of the window that ends at ``as_of()``: ``orders.last(days=90)``."""
+        rows = self._events("last").rows()
+        return rows.filter(last(rows[self.time], **length))
+
+    def future(self, **length: int) -> ir.Table:
+        """The events from ``as_of()`` on, within a horizon; exists only in a label."""
+        if not resolver().future_allowed:
+            raise DeclarationError(
+                f"{self.name}.future() looks past as_of()", where=str(caller()), hint="only a function under @ft.label may look ahead"
+            )
+        import ibis
+
+        table = resolver().table(self._events("future").name)
+        time = self._column(table, str(self.time))
+        return table.filter((time >= as_of()) & (time < as_of() + ibis.interval(**length)))  # type: ignore[arg-type]
+
+    def _events(self, method: str) -> Source:
+        if self.kind != "event":
+            raise DeclarationError(
+                f"{self.name}.{method}() needs an event source", where=str(caller()), hint="declare the source with time="
+            )
+        return self
+
+    def _column(self, table: ir.Table, name: str) -> ir.Column:
+        if name not in table.columns:
+            from foretable.errors import UnknownName, nearest
+
+            raise UnknownName(f"source {self.name} has no column {name!r}", where=str(self.origin), hint=nearest(name, table.columns))
+        return table[name]

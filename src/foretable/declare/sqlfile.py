@@ -1,0 +1,109 @@
+"""Dynamic tables and macros that stand in SQL files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.tokens import Token, TokenType
+
+from foretable.declare.entity import Entity
+from foretable.declare.origin import Origin
+from foretable.declare.project import Macro
+from foretable.declare.tables import DecisionTable, DynamicTable, FeatureView
+from foretable.errors import DeclarationError, UnknownName, nearest
+from foretable.sql import DIALECT, render
+
+OPTIONS = ("entity", "target_lag", "grain")
+KINDS: Mapping[str, type[DynamicTable]] = {"features": FeatureView, "decisions": DecisionTable}
+SHAPE = "CREATE DYNAMIC TABLE layer.name ENTITY = customer TARGET_LAG = '1 hour' AS SELECT …"
+
+
+def dynamic_tables(path: Path, entities: Mapping[str, Entity]) -> list[DynamicTable]:
+    """The tables that a file under ``sql/`` declares.
+
+    Raises
+    ------
+    DeclarationError
+        The file does not parse, or a statement is no CREATE DYNAMIC TABLE; with file and line.
+    """
+    return [_table(text, Origin(str(path), line), entities) for text, line in statements(path)]
+
+
+def macros(path: Path) -> list[Macro]:
+    """The macros that a file under ``udfs/`` declares, each as it stands."""
+    found = []
+    for text, line in statements(path):
+        tokens = _tokens(text, Origin(str(path), line))
+        words = [token.text.upper() for token in tokens[:4]]
+        if words[:4] not in (["CREATE", "OR", "REPLACE", "MACRO"], ["CREATE", "OR", "REPLACE", "FUNCTION"]) or len(tokens) < 5:
+            raise DeclarationError(
+                "only macros stand here", where=f"{path}:{line}", hint="write CREATE OR REPLACE MACRO name(parameters) AS expression;"
+            )
+        found.append(Macro(tokens[4].text.lower(), text, f"{path}:{line}"))
+    return found
+
+
+def statements(path: Path) -> list[tuple[str, int]]:
+    """The statements of a file, each with the line it starts on."""
+    text = path.read_text()
+    found: list[tuple[str, int]] = []
+    start: Token | None = None
+    for token in _tokens(text, Origin(str(path), 1)):
+        if token.token_type is TokenType.SEMICOLON:
+            if start is not None:
+                found.append((text[start.start : token.start].strip(), start.line))
+            start = None
+        elif start is None:
+            start = token
+    if start is not None:
+        found.append((text[start.start :].strip(), start.line))
+    return found
+
+
+def _tokens(text: str, origin: Origin) -> list[Token]:
+    try:
+        return sqlglot.tokenize(text, dialect=DIALECT)
+    except SqlglotError as error:
+        raise DeclarationError(str(error).splitlines()[0], where=str(origin)) from None
+
+
+def _table(text: str, origin: Origin, entities: Mapping[str, Entity]) -> DynamicTable:
+    try:
+        tree: Any = sqlglot.parse_one(text, dialect=DIALECT)
+    except SqlglotError as error:
+        line = origin.line + int(error.errors[0].get("line") or 1) - 1 if getattr(error, "errors", None) else origin.line
+        description = error.errors[0]["description"] if getattr(error, "errors", None) else str(error)
+        raise DeclarationError(str(description), where=f"{origin.file}:{line}", hint=f"the shape is: {SHAPE}") from None
+    options = tree.args.get("properties").expressions if isinstance(tree, exp.Create) and tree.args.get("properties") else []
+    if not any(isinstance(option, exp.DynamicProperty) for option in options) or not isinstance(tree.expression, exp.Query):
+        raise DeclarationError("this is no dynamic table", where=str(origin), hint=f"the shape is: {SHAPE}")
+    name = tree.this.sql(DIALECT).replace('"', "").lower()
+    given = _options(options, name, origin)
+    entity = given.pop("entity", None)
+    if entity is not None and entity not in entities:
+        raise UnknownName(f"{name}: no entity is called {entity!r}", where=str(origin), hint=nearest(entity, entities))
+    return KINDS.get(name.split(".")[-2], DynamicTable)(
+        name=name,
+        sql=render(tree.expression),
+        entity=entities[entity] if entity else None,
+        description=" ".join(comment.strip() for comment in tree.comments or []),
+        origin=origin,
+        **given,
+    )
+
+
+def _options(properties: list[Any], name: str, origin: Origin) -> dict[str, Any]:
+    given = {}
+    for option in properties:
+        if isinstance(option, exp.DynamicProperty):
+            continue
+        key = option.name.lower() if not isinstance(option, exp.Property) else option.this.name.lower()
+        if key not in OPTIONS:
+            raise DeclarationError(f"{name} has no option {key.upper()}", where=str(origin), hint=nearest(key, OPTIONS))
+        given[key] = option.args["value"].name.lower() if key == "entity" else option.args["value"].name
+    return given

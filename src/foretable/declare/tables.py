@@ -1,0 +1,222 @@
+"""Tables that foretable keeps: feature views, labels, scoring tables, decisions and plain ones."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from foretable.declare.clock import duration, interval
+from foretable.declare.entity import Entity
+from foretable.declare.names import checked
+from foretable.declare.origin import Origin, caller, collect
+from foretable.declare.resolve import resolver
+from foretable.errors import DeclarationError, UsageError
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from foretable.declare.model import Model
+
+Grain = Literal["minute", "hour", "day"]
+Define = Callable[[], "ir.Table"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Rows:
+    """Anything with rows that a declared function may read: a table of ours, or a reference to one.
+
+    ``name`` is ``layer.table``.
+    """
+
+    name: str
+    origin: Origin = field(default_factory=caller, repr=False)
+
+    def rows(self) -> ir.Table:
+        """The table as an Ibis expression."""
+        return resolver().table(self.name)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DynamicTable(Rows):
+    """A declared query that is kept fresh.
+
+    Parameters
+    ----------
+    name
+        ``layer.table``.
+    entity
+        Whom a row is about; with an entity, the key must be unique.
+    define
+        The function that gives its Ibis expression, or
+    sql
+        its text in DuckDB's dialect.
+    target_lag
+        How stale it may get: ``"5 minutes"``, ``"1 day"`` or ``"DOWNSTREAM"``.
+    grain
+        What ``as_of()`` is cut to.
+    """
+
+    entity: Entity | None = None
+    define: Define | None = None
+    sql: str = ""
+    target_lag: str = "1 day"
+    grain: Grain = "day"
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", checked(self.name, where=self.origin))
+        try:
+            if self.target_lag.upper() != "DOWNSTREAM":
+                duration(self.target_lag)
+        except UsageError as error:
+            raise DeclarationError(error.message, where=str(self.origin), hint=error.hint) from None
+        if self.define is not None and inspect.signature(self.define).parameters:
+            raise DeclarationError(
+                f"{self.name}: a declared function takes no parameters", where=str(self.origin), hint="read other tables through their .rows()"
+            )
+        collect(self)
+
+    @property
+    def kind(self) -> str:
+        """What sort of table it is, in words: ``feature view``."""
+        return "table"
+
+
+class FeatureView(DynamicTable):
+    """A query with exactly one row per entity key."""
+
+    @property
+    def kind(self) -> str:
+        """``feature view``."""
+        return "feature view"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Label(DynamicTable):
+    """The outcome that a model learns.
+
+    With a ``horizon`` the query is run at every spine date: ``start``, then ``every`` so often, up to
+    the watermark less the horizon. Without one, the table is its own spine: one row per key, no clock.
+    """
+
+    horizon: str | None = None
+    every: str | None = None
+    start: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = [part is not None for part in (self.horizon, self.every, self.start)]
+        if any(given) and not all(given):
+            raise DeclarationError(f"label {self.name}: horizon, every and start go together", where=str(self.origin))
+        if self.entity is None:
+            raise DeclarationError(f"label {self.name} has no entity", where=str(self.origin), hint="add entity=")
+        try:
+            for part in (self.horizon, self.every):
+                if part is not None:
+                    interval(part)
+        except UsageError as error:
+            raise DeclarationError(error.message, where=str(self.origin), hint=error.hint) from None
+
+    @property
+    def kind(self) -> str:
+        """``label``."""
+        return "label"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ScoringTable(DynamicTable):
+    """Predictions of a model's champion, with the columns in ``keep``, the version and ``scored_at``.
+
+    ``over`` is the table whose rows are scored; by default the model's own feature views, joined on
+    the entity's key.
+    """
+
+    model: Model
+    over: Rows | None = None
+    keep: Sequence[str] = ()
+
+    @property
+    def kind(self) -> str:
+        """``scoring table``."""
+        return "scoring table"
+
+
+class DecisionTable(DynamicTable):
+    """What to do about whom: a table in layer ``decisions``."""
+
+    @property
+    def kind(self) -> str:
+        """``decision``."""
+        return "decision"
+
+
+def ref(name: str) -> Rows:
+    """A table that another file or a SQL file declares: ``ft.ref("features.x").rows()``."""
+    return Rows(name=checked(name, where=caller()))
+
+
+def _decorator(build: type[DynamicTable], name: str, **options: Any) -> Callable[[Define], Any]:
+    def declare(define: Define) -> DynamicTable:
+        code = define.__code__
+        return build(
+            name=name,
+            define=define,
+            description=inspect.cleandoc(define.__doc__ or ""),
+            origin=Origin(code.co_filename, code.co_firstlineno),
+            **options,
+        )
+
+    return declare
+
+
+def feature_view(
+    name: str, *, entity: Entity, target_lag: str = "1 day", grain: Grain = "day"
+) -> Callable[[Define], FeatureView]:
+    """Declare a query with exactly one row per key of ``entity``.
+
+    Examples
+    --------
+    >>> @feature_view("features.usage", entity=Entity("customer", key="customer_id"))
+    ... def usage():
+    ...     "One row per customer."
+    ...     return orders.rows().group_by("customer_id").agg(n=_.count())
+    >>> usage.kind, usage.description
+    ('feature view', 'One row per customer.')
+    """
+    return _decorator(FeatureView, name, entity=entity, target_lag=target_lag, grain=grain)
+
+
+def label(
+    name: str, *, entity: Entity, horizon: str | None = None, every: str | None = None, start: str | None = None, grain: Grain = "day"
+) -> Callable[[Define], Label]:
+    """Declare the outcome that a model learns, within ``horizon`` after each spine date.
+
+    The function gives the entity's key and one more column, the label; ``source.future()`` looks ahead.
+    """
+    return _decorator(Label, name, entity=entity, horizon=horizon, every=every, start=start, grain=grain)
+
+
+def dynamic_table(
+    name: str, *, entity: Entity | None = None, target_lag: str = "1 day", grain: Grain = "day"
+) -> Callable[[Define], DynamicTable]:
+    """Declare any query that is to be kept fresh, such as a clean layer or a roll-up."""
+    return _decorator(DynamicTable, name, entity=entity, target_lag=target_lag, grain=grain)
+
+
+def scoring_table(
+    name: str, *, model: Model, over: Rows | None = None, keep: Sequence[str] = (), target_lag: str = "1 day", grain: Grain = "day"
+) -> ScoringTable:
+    """Declare a table of predictions: ``ft.scoring_table("predictions.churn", model=churn, keep=["plan"])``."""
+    return ScoringTable(
+        name=name,
+        model=model,
+        over=over,
+        keep=tuple(keep),
+        entity=getattr(over, "entity", None) or model.label.entity,
+        target_lag=target_lag,
+        grain=grain,
+        description=f"Predictions of model {model.name}.",
+        origin=caller(),
+    )

@@ -1,0 +1,115 @@
+"""What a model version takes and gives, and how a row becomes its matrix.
+
+The same ``encode`` feeds the native estimator in training, the parity gate and the function in SQL,
+so that the three cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Kind = Literal["number", "boolean", "category"]
+UNSEEN = -1.0
+"""The code of a category that is not in the vocabulary; NULL is NaN."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One input of a model: its name, kind, and for a category the values known at training."""
+
+    name: str
+    kind: Kind
+    vocabulary: tuple[str, ...] = ()
+
+    @property
+    def sql_type(self) -> str:
+        """The parameter type of the function in SQL: DOUBLE, BOOLEAN or VARCHAR."""
+        return {"number": "DOUBLE", "boolean": "BOOLEAN", "category": "VARCHAR"}[self.kind]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The contract of a model version.
+
+    ``output`` is the column that ``predict_<model>`` gives: ``<model>_probability`` (0 to 1) for a
+    classifier, ``<model>_prediction`` (unit of the label) for a regressor. ``threshold`` is the
+    probability from which ``<model>_label`` is 1.
+    """
+
+    model: str
+    task: Literal["classification", "regression"]
+    features: tuple[Feature, ...]
+    label: str
+    threshold: float = 0.5
+
+    @property
+    def output(self) -> str:
+        """Name of the predicted column."""
+        return f"{self.model}_{'probability' if self.task == 'classification' else 'prediction'}"
+
+    def to_json(self) -> str:
+        """The signature as stored in ``foretable.model_versions``."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Signature:
+        """Read back what ``to_json`` wrote."""
+        fields: dict[str, Any] = json.loads(text)
+        features = tuple(
+            Feature(f["name"], f["kind"], tuple(f["vocabulary"])) for f in fields.pop("features")
+        )
+        return cls(features=features, **fields)
+
+
+def encode(
+    columns: Sequence[pa.Array | pa.ChunkedArray], features: Sequence[Feature], dtype: Any = np.float64
+) -> np.ndarray:
+    """Fill the matrix that a model reads, column by column.
+
+    Parameters
+    ----------
+    columns
+        One Arrow array per feature, in the order of ``features``.
+    features
+        The features of the signature.
+    dtype
+        ``float64`` for linear models, ``float32`` for trees.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (rows, features), row-major. A number as it is, a boolean 0 or 1, a category its
+        position in the vocabulary or ``UNSEEN``; NULL is NaN.
+    """
+    matrix = np.empty((len(columns[0]) if columns else 0, len(features)), dtype=dtype)
+    for position, (column, feature) in enumerate(zip(columns, features, strict=True)):
+        matrix[:, position] = _codes(column, feature)
+    return matrix
+
+
+def encode_table(table: pa.Table | Mapping[str, Any], features: Sequence[Feature], dtype: Any = np.float64) -> np.ndarray:
+    """``encode`` for a table that has the features by name."""
+    return encode([table[feature.name] for feature in features], features, dtype)
+
+
+def _codes(column: pa.Array | pa.ChunkedArray, feature: Feature) -> np.ndarray:
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if feature.kind == "category":
+        codes = pc.index_in(array, value_set=pa.array(feature.vocabulary, pa.string()))
+        known = pc.fill_null(codes, int(UNSEEN)).to_numpy(zero_copy_only=False).astype(np.float64)
+        if array.null_count:
+            known[array.is_null().to_numpy(zero_copy_only=False)] = np.nan
+        return known
+    if not pa.types.is_float64(array.type):
+        array = array.cast(pa.float64())
+    if array.null_count:
+        array = array.fill_null(np.nan)
+    values: np.ndarray = array.to_numpy(zero_copy_only=False)
+    return values

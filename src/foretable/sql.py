@@ -1,0 +1,59 @@
+"""SQL as trees: the only place where names become text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+
+DIALECT = "duckdb"
+
+
+def table(name: str) -> exp.Table:
+    """The tree of ``layer.table`` or ``file.layer.table``, every part quoted."""
+    parts = [exp.to_identifier(part, quoted=True) for part in name.split(".")]
+    return exp.Table(**dict(zip(("this", "db", "catalog"), reversed(parts), strict=False)))
+
+
+def column(name: str, of: str = "") -> exp.Column:
+    """The tree of a column, quoted; ``of`` is the alias of its table."""
+    return exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(of, quoted=True) if of else None)
+
+
+def quoted(name: str) -> str:
+    """A name as it may stand in SQL: ``features.usage`` gives ``"features"."usage"``."""
+    return render(table(name))
+
+
+def render(tree: exp.Expression, *, pretty: bool = False) -> str:
+    """DuckDB's text of a tree; function names keep their case."""
+    return tree.sql(DIALECT, pretty=pretty, normalize_functions=False)
+
+
+def parse(text: str) -> Any:
+    """The tree of one statement in DuckDB's dialect."""
+    return sqlglot.parse_one(text, dialect=DIALECT)
+
+
+def statement(template: str, /, **parts: exp.Expression) -> str:
+    """Fill a template with trees, never with text.
+
+    Parameters
+    ----------
+    template
+        One SQL statement; ``$name`` stands where a part goes, ``?`` where a value will be bound.
+    parts
+        A table, column, query or other tree for each name.
+
+    Examples
+    --------
+    >>> statement("SELECT count(*) FROM $source", source=table("raw.orders"))
+    'SELECT COUNT(*) FROM "raw"."orders"'
+    """
+
+    def fill(node: exp.Expression) -> exp.Expression:
+        name = node.name if isinstance(node, exp.Placeholder) else ""
+        return parts[name].copy() if name in parts else node
+
+    return render(parse(template).transform(fill))
