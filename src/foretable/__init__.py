@@ -1,0 +1,101 @@
+"""Tables that foretell: SQL-first machine learning inside an embedded DuckDB warehouse.
+
+A project's files read ``import foretable as ft``. Every public name is here and is imported when it
+is first used, so that the command line starts at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ibis import _ as _
+    from ibis.expr.types import Table as Table
+
+    from foretable import errors as errors
+    from foretable.decide import Action as Action
+    from foretable.decide import decision as decision
+    from foretable.decide import profit_curve as profit_curve
+    from foretable.declare.clock import as_of as as_of
+    from foretable.declare.clock import last as last
+    from foretable.declare.entity import Entity as Entity
+    from foretable.declare.function import function as function
+    from foretable.declare.model import EntitySplit as EntitySplit
+    from foretable.declare.model import Gate as Gate
+    from foretable.declare.model import LogisticRegression as LogisticRegression
+    from foretable.declare.model import Model as Model
+    from foretable.declare.model import TimeSplit as TimeSplit
+    from foretable.declare.model import XGBoost as XGBoost
+    from foretable.declare.model import between as between
+    from foretable.declare.schema import schema as schema
+    from foretable.declare.source import Source as Source
+    from foretable.declare.tables import dynamic_table as dynamic_table
+    from foretable.declare.tables import feature_view as feature_view
+    from foretable.declare.tables import label as label
+    from foretable.declare.tables import ref as ref
+    from foretable.declare.tables import scoring_table as scoring_table
+    from foretable.session import open_project as open
+    from foretable.udf import connect as connect
+
+_HOMES = {
+    "foretable.declare.clock": ("as_of", "last"),
+    "foretable.declare.entity": ("Entity",),
+    "foretable.declare.function": ("function",),
+    "foretable.declare.model": ("EntitySplit", "Gate", "LogisticRegression", "Model", "TimeSplit", "XGBoost", "between"),
+    "foretable.declare.schema": ("schema",),
+    "foretable.declare.source": ("Source",),
+    "foretable.declare.tables": ("dynamic_table", "feature_view", "label", "ref", "scoring_table"),
+    "foretable.decide": ("Action", "decision", "profit_curve"),
+    "foretable.udf": ("connect",),
+    "ibis": ("_",),
+    "ibis.expr.types": ("Table",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__version__ = "0.1.0"
+__all__ = [
+    "Action",
+    "Entity",
+    "EntitySplit",
+    "Gate",
+    "LogisticRegression",
+    "Model",
+    "Source",
+    "Table",
+    "TimeSplit",
+    "XGBoost",
+    "_",
+    "as_of",
+    "between",
+    "connect",
+    "decision",
+    "dynamic_table",
+    "errors",
+    "feature_view",
+    "function",
+    "label",
+    "last",
+    "open",
+    "profit_curve",
+    "ref",
+    "schema",
+    "scoring_table",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "open":
+        value = importlib.import_module("foretable.session").open_project
+    elif name == "errors":
+        value = importlib.import_module("foretable.errors")
+    elif name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+    else:
+        raise AttributeError(f"foretable has no public name {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
