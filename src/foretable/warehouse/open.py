@@ -1,0 +1,99 @@
+"""Opening the warehouse: one plain DuckDB connection, the clock in UTC, files of others attached read-only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+from sqlglot import exp
+
+from foretable.errors import WarehouseError, WarehouseLocked
+from foretable.sql import render
+from foretable.warehouse.failures import refused
+
+_POLL_SECONDS = 0.1
+
+
+def open_warehouse(
+    path: str | Path, *, read_only: bool = False, wait: float = 0.0, attach: Mapping[str, Path] = {}
+) -> duckdb.DuckDBPyConnection:
+    """Open a warehouse file, or make an empty one.
+
+    Parameters
+    ----------
+    path
+        The file, or ``:memory:``.
+    read_only
+        Open for reading; the file must exist.
+    wait
+        Seconds to wait politely while another process holds one of the files.
+    attach
+        Alias and path of other DuckDB files, attached read-only.
+
+    Returns
+    -------
+    duckdb.DuckDBPyConnection
+        A plain connection whose ``TimeZone`` is UTC. The caller closes it.
+
+    Raises
+    ------
+    WarehouseLocked
+        Another process still holds one of the files after ``wait`` seconds; the message names it.
+    WarehouseError
+        A file is missing, damaged, no DuckDB file, or may not be opened. No file was changed.
+    """
+    _check(path, read_only, attach)
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            return _connect(path, read_only, attach)
+        except WarehouseLocked:
+            # Everything was closed again, so two waiting processes cannot hold each other up.
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise
+            time.sleep(min(_POLL_SECONDS, left))
+
+
+def _check(path: str | Path, read_only: bool, attach: Mapping[str, Path]) -> None:
+    for alias, file in attach.items():
+        if not Path(file).is_file():
+            raise WarehouseError(
+                f"the attached file {file} does not exist", where=alias, hint=f"check the path of {alias!r} under attach in pyproject.toml"
+            )
+    if str(path) == ":memory:":
+        return
+    file = Path(path)
+    if file.is_dir():
+        raise WarehouseError("this is a folder, not a file", where=str(path), hint="name the warehouse file inside it")
+    if not file.parent.is_dir():
+        raise WarehouseError(f"the folder {file.parent} does not exist", where=str(path), hint="create it, or check the path")
+    if read_only and not file.exists():
+        raise WarehouseError("there is no such file", where=str(path), hint="build it first with: foretable run")
+
+
+def _connect(path: str | Path, read_only: bool, attach: Mapping[str, Path]) -> duckdb.DuckDBPyConnection:
+    try:
+        connection = duckdb.connect(str(path), read_only=read_only)
+    except duckdb.Error as error:
+        raise refused(error, str(path)) from error
+    where = ""
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        for alias, file in attach.items():
+            where = f"{alias} ({file})"
+            connection.execute(_attach(alias, file))
+    except duckdb.Error as error:
+        connection.close()
+        raise refused(error, where or str(path)) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _attach(alias: str, file: Path) -> str:
+    named = exp.alias_(exp.Literal.string(str(file)), exp.to_identifier(alias, quoted=True))
+    return render(exp.Attach(this=named, expressions=[exp.AttachOption(this=exp.var("READ_ONLY"))]))

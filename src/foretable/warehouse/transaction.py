@@ -1,0 +1,28 @@
+"""One wave, one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import duckdb
+
+
+@contextmanager
+def wave(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Run the block in one transaction: all of it is committed, or nothing.
+
+    Any exception, Ctrl-C included, rolls back at once and goes on. An error of DuckDB's that the block
+    swallowed is raised too: the engine has no savepoints, and a COMMIT after an error succeeds in
+    silence with everything lost. Only statements of this connection belong to it, not its cursors'.
+    """
+    try:
+        connection.execute("BEGIN TRANSACTION")
+        yield connection
+        # Fails when the transaction was aborted by an error that the block caught.
+        connection.execute("SELECT 1").fetchall()
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(duckdb.Error):
+            connection.execute("ROLLBACK")
+        raise
