@@ -50,7 +50,9 @@ def load_project(root: Path) -> Project:
     tables = _by_name(found, DynamicTable)
     sources = _by_name(found, Source)
     for name in tables.keys() & sources.keys():
-        raise DeclarationError(f"{name} is both a source and a table", where=str(tables[name].origin), hint=f"the source: {sources[name].origin}")
+        raise DeclarationError(
+            f"{name} is both a source and a table", where=str(tables[name].origin), hint=f"the source: {sources[name].origin}"
+        )
     found_macros = [macro for path in sorted((root / "udfs").glob("*.sql")) for macro in macros(path)]
     return Project(
         root=root,
@@ -114,7 +116,9 @@ def _by_name(found: Iterable[Any], kind: type) -> Mapping[str, Any]:
             continue
         before = named.get(declaration.name)
         if before is not None and before is not declaration and before != declaration:
-            raise DeclarationError(f"{declaration.name} is declared twice", where=str(declaration.origin), hint=f"the other one: {before.origin}")
+            raise DeclarationError(
+                f"{declaration.name} is declared twice", where=str(declaration.origin), hint=f"the other one: {before.origin}"
+            )
         named[declaration.name] = declaration
     return named
 

@@ -144,12 +144,16 @@ class Model:
         object.__setattr__(self, "name", self.name.lower())
         where = str(self.origin)
         if not self.name.isidentifier() or "__" in self.name:
-            raise DeclarationError(f"{self.name!r} cannot name a model", where=where, hint="use a lower-case identifier without a double underscore")
+            raise DeclarationError(
+                f"{self.name!r} cannot name a model", where=where, hint="use a lower-case identifier without a double underscore"
+            )
         if not self.candidates:
             raise DeclarationError(f"model {self.name} has no candidates", where=where, hint="add candidates=[ft.LogisticRegression(), …]")
         if not self.features:
             raise DeclarationError(f"model {self.name} has no features", where=where, hint="add features=[your_feature_view]")
         metrics = set(MetricName.__args__)  # type: ignore[attr-defined]
         if self.gate.metric not in metrics:
-            raise DeclarationError(f"model {self.name}: {self.gate.metric!r} is no metric", where=where, hint=nearest(self.gate.metric, metrics))
+            raise DeclarationError(
+                f"model {self.name}: {self.gate.metric!r} is no metric", where=where, hint=nearest(self.gate.metric, metrics)
+            )
         collect(self)

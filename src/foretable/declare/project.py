@@ -17,7 +17,6 @@ from foretable.declare.tables import DynamicTable
 from foretable.errors import DeclarationError, UnknownName, nearest
 
 
-
 @dataclass(frozen=True)
 class Config:
     """Table ``[tool.foretable]`` of ``pyproject.toml``.
@@ -98,7 +97,7 @@ def read_config(root: Path) -> Config:
 
 
 def _config(settings: dict[str, Any], path: Path) -> Config:
-    known = {name for name in Config.__dataclass_fields__}
+    known = set(Config.__dataclass_fields__)
     for name in settings:
         if name not in known:
             raise DeclarationError(f"[tool.foretable] has no setting {name!r}", where=str(path), hint=nearest(name, known))
@@ -106,11 +105,15 @@ def _config(settings: dict[str, Any], path: Path) -> Config:
         try:
             settings["as_of"] = datetime.fromisoformat(str(settings["as_of"])).replace(tzinfo=None)
         except ValueError:
-            raise DeclarationError(f"as_of = {settings['as_of']!r} is no date", where=str(path), hint="write as_of = \"2026-01-31\"") from None
+            raise DeclarationError(
+                f"as_of = {settings['as_of']!r} is no date", where=str(path), hint='write as_of = "2026-01-31"'
+            ) from None
     try:
         ZoneInfo(settings.get("time_zone", "UTC"))
     except (ZoneInfoNotFoundError, ValueError):
-        raise DeclarationError(f"time_zone = {settings['time_zone']!r} is unknown", where=str(path), hint='write an IANA name such as "Europe/Berlin"') from None
+        raise DeclarationError(
+            f"time_zone = {settings['time_zone']!r} is unknown", where=str(path), hint='write an IANA name such as "Europe/Berlin"'
+        ) from None
     if "publish" in settings:
         settings["publish"] = tuple(settings["publish"])
     return Config(**settings)
@@ -122,6 +125,4 @@ def find_root(start: Path) -> Path:
         path = folder / "pyproject.toml"
         if path.is_file() and "[tool.foretable" in path.read_text():
             return folder
-    raise DeclarationError(
-        f"no project at or above {start.resolve()}", hint="start one with: foretable init my_project"
-    )
+    raise DeclarationError(f"no project at or above {start.resolve()}", hint="start one with: foretable init my_project")

@@ -31,13 +31,13 @@ def dynamic_tables(path: Path, entities: Mapping[str, Entity]) -> list[DynamicTa
     DeclarationError
         The file does not parse, or a statement is no CREATE DYNAMIC TABLE; with file and line.
     """
-    return [_table(text, Origin(str(path), line), entities) for text, line in statements(path)]
+    return [_table(text, comment, Origin(str(path), line), entities) for text, line, comment in statements(path)]
 
 
 def macros(path: Path) -> list[Macro]:
     """The macros that a file under ``udfs/`` declares, each as it stands."""
     found = []
-    for text, line in statements(path):
+    for text, line, _ in statements(path):
         tokens = _tokens(text, Origin(str(path), line))
         words = [token.text.upper() for token in tokens[:4]]
         if words[:4] not in (["CREATE", "OR", "REPLACE", "MACRO"], ["CREATE", "OR", "REPLACE", "FUNCTION"]) or len(tokens) < 5:
@@ -48,20 +48,19 @@ def macros(path: Path) -> list[Macro]:
     return found
 
 
-def statements(path: Path) -> list[tuple[str, int]]:
-    """The statements of a file, each with the line it starts on."""
+def statements(path: Path) -> list[tuple[str, int, str]]:
+    """The statements of a file, each with the line it starts on and the comment above it."""
     text = path.read_text()
-    found: list[tuple[str, int]] = []
+    found: list[tuple[str, int, str]] = []
     start: Token | None = None
-    for token in _tokens(text, Origin(str(path), 1)):
-        if token.token_type is TokenType.SEMICOLON:
-            if start is not None:
-                found.append((text[start.start : token.start].strip(), start.line))
+    end = Token.string(";")
+    for token in [*_tokens(text, Origin(str(path), 1)), end]:
+        if token.token_type is not TokenType.SEMICOLON and token is not end:
+            start = start or token
+        elif start is not None:
+            stop = len(text) if token is end else token.start
+            found.append((text[start.start : stop].strip(), start.line, "\n".join(line.strip() for line in start.comments)))
             start = None
-        elif start is None:
-            start = token
-    if start is not None:
-        found.append((text[start.start :].strip(), start.line))
     return found
 
 
@@ -72,7 +71,7 @@ def _tokens(text: str, origin: Origin) -> list[Token]:
         raise DeclarationError(str(error).splitlines()[0], where=str(origin)) from None
 
 
-def _table(text: str, origin: Origin, entities: Mapping[str, Entity]) -> DynamicTable:
+def _table(text: str, comment: str, origin: Origin, entities: Mapping[str, Entity]) -> DynamicTable:
     try:
         tree: Any = sqlglot.parse_one(text, dialect=DIALECT)
     except SqlglotError as error:
@@ -91,7 +90,7 @@ def _table(text: str, origin: Origin, entities: Mapping[str, Entity]) -> Dynamic
         name=name,
         sql=render(tree.expression),
         entity=entities[entity] if entity else None,
-        description=" ".join(comment.strip() for comment in tree.comments or []),
+        description=comment,
         origin=origin,
         **given,
     )

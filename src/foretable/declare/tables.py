@@ -74,7 +74,9 @@ class DynamicTable(Rows):
             raise DeclarationError(error.message, where=str(self.origin), hint=error.hint) from None
         if self.define is not None and inspect.signature(self.define).parameters:
             raise DeclarationError(
-                f"{self.name}: a declared function takes no parameters", where=str(self.origin), hint="read other tables through their .rows()"
+                f"{self.name}: a declared function takes no parameters",
+                where=str(self.origin),
+                hint="read other tables through their .rows()",
             )
         collect(self)
 
@@ -171,9 +173,7 @@ def _decorator(build: type[DynamicTable], name: str, **options: Any) -> Callable
     return declare
 
 
-def feature_view(
-    name: str, *, entity: Entity, target_lag: str = "1 day", grain: Grain = "day"
-) -> Callable[[Define], FeatureView]:
+def feature_view(name: str, *, entity: Entity, target_lag: str = "1 day", grain: Grain = "day") -> Callable[[Define], FeatureView]:
     """Declare a query with exactly one row per key of ``entity``.
 
     Examples

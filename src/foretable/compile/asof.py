@@ -1,0 +1,98 @@
+"""``as_of()`` and the other placeholders that are filled when a query is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlglot import exp
+
+from foretable.declare.tables import Grain
+from foretable.errors import RefreshFailed
+
+AS_OF = "as_of"
+MODEL_VERSION = "model_version"
+
+
+def cut(moment: datetime, grain: Grain, time_zone: str = "UTC") -> datetime:
+    """The start of the minute, hour or day that ``moment`` (UTC) falls into, in the project's time zone, as UTC."""
+    zone = ZoneInfo(time_zone)
+    local = moment.replace(tzinfo=UTC).astimezone(zone)
+    start = local.replace(second=0, microsecond=0)
+    if grain in ("hour", "day"):
+        start = start.replace(minute=0)
+    if grain == "day":
+        start = start.replace(hour=0)
+    return start.astimezone(UTC).replace(tzinfo=None)
+
+
+def literal(moment: datetime) -> exp.Expression:
+    """A TIMESTAMP literal."""
+    return exp.cast(exp.Literal.string(moment.isoformat(sep=" ")), "TIMESTAMP")
+
+
+def uses_as_of(tree: exp.Expression) -> bool:
+    """Whether a query looks at the clock."""
+    return any(is_call(node, AS_OF) for node in tree.find_all(exp.Anonymous))
+
+
+def is_call(node: Any, name: str) -> bool:
+    """Whether a node calls the function of that name (case-insensitive)."""
+    return isinstance(node, exp.Anonymous) and str(node.this).lower() == name
+
+
+def fill(tree: exp.Expression, as_of: datetime | None, versions: Mapping[str, int] | None = None) -> exp.Expression:
+    """A copy of the query with every ``as_of()`` and ``model_version('m')`` replaced by a literal.
+
+    Raises
+    ------
+    RefreshFailed
+        The query names a model that has no champion yet.
+    """
+
+    def replace(node: exp.Expression) -> exp.Expression:
+        if as_of is not None and is_call(node, AS_OF):
+            return literal(as_of)
+        if versions is not None and is_call(node, MODEL_VERSION):
+            name = node.expressions[0].name
+            if name not in versions:
+                raise RefreshFailed(f"model {name} has no champion", hint=f"train it first: foretable train {name}")
+            return exp.cast(exp.Literal.number(versions[name]), "INTEGER")
+        return node
+
+    return tree.transform(replace)
+
+
+def spine_dates(start: str, every: tuple[int, str], end: datetime, time_zone: str) -> list[datetime]:
+    """The dates of a spine in UTC: ``start`` at local midnight, then ``every`` so often, up to ``end`` included."""
+    zone = ZoneInfo(time_zone)
+    first = datetime.fromisoformat(start)
+    number, unit = every
+    dates: list[datetime] = []
+    for step in range(100_000):
+        local = _step(first, number * step, unit)
+        moment = local.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
+        if moment > end:
+            break
+        dates.append(moment)
+    return dates
+
+
+def _step(first: datetime, number: int, unit: str) -> datetime:
+    if unit in ("month", "year"):
+        months = first.month - 1 + number * (12 if unit == "year" else 1)
+        year, month = first.year + months // 12, months % 12 + 1
+        return first.replace(year=year, month=month, day=min(first.day, _days_in(year, month)))
+    return first + timedelta(**{f"{unit}s": number})
+
+
+def _days_in(year: int, month: int) -> int:
+    following = datetime(year + month // 12, month % 12 + 1, 1)
+    return (following - timedelta(days=1)).day
+
+
+def before(moment: datetime, number: int, unit: str) -> datetime:
+    """``moment`` less a horizon; months are calendar months."""
+    return _step(moment, -number, unit)

@@ -1,0 +1,211 @@
+"""From declarations to a graph: Ibis expressions and SQL files become trees, bound in an empty warehouse."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from foretable.compile.graph import Compiled, Graph
+from foretable.compile.recorded import Columns, read_recorded
+from foretable.compile.references import macros_of, models_of, tables_of
+from foretable.compile.scoring import scoring_query
+from foretable.compile.scratch import Scratch
+from foretable.declare.load import place
+from foretable.declare.names import checked, split
+from foretable.declare.project import Project
+from foretable.declare.resolve import resolving
+from foretable.declare.tables import DynamicTable, Label, ScoringTable
+from foretable.errors import CycleError, DeclarationError, ForetableError, UnknownName, nearest
+from foretable.sql import parse, render
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+def compile_project(project: Project) -> Graph:
+    """Compile every declared table.
+
+    Parameters
+    ----------
+    project
+        A loaded project whose sources have recorded schemas.
+
+    Returns
+    -------
+    Graph
+        Tables in an order in which they can be built.
+
+    Raises
+    ------
+    DeclarationError
+        A query does not bind (with file, line and the near name), a key is missing, tables form a
+        cycle, or a source has no recorded schema.
+    """
+    compiler = _Compiler(project)
+    try:
+        for name in sorted(project.tables):
+            compiler.compiled(name)
+        for model in project.models.values():
+            compiler.check_training(model.name)
+    finally:
+        compiler.close()
+    return Graph(project, compiler.done, compiler.schemas)
+
+
+class _Compiler:
+    """Compiles depth-first; it is the resolver of the declared functions that it calls."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.done: dict[str, Compiled] = {}
+        self.schemas: dict[str, Columns] = {}
+        self._stack: list[str] = []
+        self._scratch = Scratch()
+        self._scratch.add_functions(project.functions.values(), project.macros.values())
+        for model in project.models.values():
+            self._scratch.add_model(model)
+
+    def close(self) -> None:
+        self._scratch.close()
+
+    @property
+    def future_allowed(self) -> bool:
+        """Only a label may look ahead."""
+        return bool(self._stack) and isinstance(self.project.tables[self._stack[-1]], Label)
+
+    def table(self, name: str) -> ir.Table:
+        """The unbound Ibis table of a source or of one of ours."""
+        import ibis
+        from ibis.backends.sql.datatypes import DuckDBType
+
+        columns = self._columns(name.lower())
+        catalog, database, short = split(name.lower())
+        schema = {column: DuckDBType.from_string(kind) for column, kind in columns.items()}
+        return ibis.table(schema, name=short, database=database, catalog=catalog or None)
+
+    def _columns(self, name: str) -> Columns:
+        if name in self.project.tables:
+            return self.compiled(name).columns
+        if name not in self.schemas:
+            if name not in self.project.sources:
+                known = [*self.project.tables, *self.project.sources]
+                raise UnknownName(f"no table or source is called {name}", where=self._place(), hint=nearest(name, known))
+            columns = read_recorded(self.project.root, name)
+            if columns is None:
+                origin = str(self.project.sources[name].origin)
+                raise DeclarationError(f"the schema of source {name} is not recorded", where=origin, hint="record it: foretable sync")
+            self.schemas[name] = columns
+            self._scratch.add_table(name, columns)
+        return self.schemas[name]
+
+    def _place(self) -> str:
+        return str(self.project.tables[self._stack[-1]].origin) if self._stack else ""
+
+    def compiled(self, name: str) -> Compiled:
+        """The table of that name, compiling it and what it stands on first."""
+        if name in self.done:
+            return self.done[name]
+        if name in self._stack:
+            path = " → ".join([*self._stack[self._stack.index(name) :], name])
+            raise CycleError(f"tables are made from each other: {path}", where=str(self.project.tables[name].origin))
+        self._stack.append(name)
+        try:
+            self.done[name] = self._compile(self.project.tables[name])
+        finally:
+            self._stack.pop()
+        return self.done[name]
+
+    def _compile(self, declared: DynamicTable) -> Compiled:
+        tree = self._tree(declared)
+        upstream = tuple(tables_of(tree))
+        for name in upstream:
+            self._columns(checked(name, where=declared.origin))
+        try:
+            columns = dict(self._scratch.describe(tree))
+        except duckdb.Error as error:
+            message = str(error).split("\n\nLINE")[0].replace("\n", " ")
+            raise DeclarationError(f"{declared.name}: {message}", where=str(declared.origin)) from None
+        _check_key(declared, columns)
+        if isinstance(declared, ScoringTable):
+            columns["scored_at"] = "TIMESTAMP"  # kept by the engine, not by the query
+        self._scratch.add_table(declared.name, columns)
+        macros = macros_of(tree, self.project.macros)
+        parts = [render(tree), columns, declared.entity.keys if declared.entity else (), declared.kind, [macro.sql for macro in macros]]
+        return Compiled(
+            name=declared.name,
+            declared=declared,
+            query=tree,
+            upstream=upstream,
+            models=models_of(tree, macros, self.project.models),
+            columns=columns,
+            fingerprint=hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16],
+        )
+
+    def _tree(self, declared: DynamicTable) -> Any:
+        if isinstance(declared, ScoringTable):
+            return scoring_query(declared, self._columns)
+        if declared.define is None:
+            return parse(declared.sql)
+        from ibis.backends.sql.compilers.duckdb import compiler
+
+        try:
+            with resolving(self):
+                expression = declared.define()
+            return compiler.to_sqlglot(expression)
+        except ForetableError as error:
+            error.where = error.where or str(declared.origin)
+            raise
+        except Exception as error:
+            where = place(error, self.project.root) or str(declared.origin)
+            raise DeclarationError(f"{declared.name}: {_message(error)}", where=where, hint=_near_column(error, self)) from error
+
+    def check_training(self, model: str) -> None:
+        """Refuse sources of no kind, and feature views with a clock under a label that has none."""
+        declared = self.project.models[model]
+        graph = Graph(self.project, self.done, self.schemas)
+        for name in graph.training_tables(model):
+            if name not in self.done:
+                raise UnknownName(
+                    f"model {model} uses {name}, which nothing declares", where=str(declared.origin), hint=nearest(name, self.done)
+                )
+            for source in sorted(graph.upstream(name) & self.project.sources.keys()):
+                if self.project.sources[source].kind is None:
+                    raise DeclarationError(
+                        f"source {source} is in the training set of {model}, but nothing says when its rows are known",
+                        where=str(self.project.sources[source].origin),
+                        hint="give it time= (event), valid= (scd2) or fixed= (columns that never change)",
+                    )
+
+
+def _check_key(declared: DynamicTable, columns: Columns) -> None:
+    known = {column.lower() for column in columns}
+    missing = [key for key in (declared.entity.keys if declared.entity else ()) if key.lower() not in known]
+    if missing:
+        raise DeclarationError(
+            f"{declared.name} lacks the key {', '.join(missing)} of entity {declared.entity.name if declared.entity else ''}",
+            where=str(declared.origin),
+            hint=f"its columns: {', '.join(columns)}",
+        )
+    if isinstance(declared, Label) and declared.entity and len(columns) != len(declared.entity.keys) + 1:
+        raise DeclarationError(
+            f"label {declared.name} has the columns {', '.join(columns)}",
+            where=str(declared.origin),
+            hint="a label gives the entity's key and one more column",
+        )
+
+
+def _message(error: Exception) -> str:
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return text if isinstance(error, AttributeError) or " " in text else f"{type(error).__name__}: {text}"
+
+
+def _near_column(error: Exception, compiler: _Compiler) -> str:
+    """The nearest column name, when a column is misspelt."""
+    columns = [column for table in (*compiler.schemas.values(), *(c.columns for c in compiler.done.values())) for column in table]
+    name = getattr(error, "name", None) if isinstance(error, AttributeError) else None
+    if name is None and "is not found in table" in str(error):
+        name = str(error).split("'")[1]
+    return nearest(name, columns) if name else ""

@@ -1,0 +1,58 @@
+"""A query with the tables of ours that it reads written out, down to the sources.
+
+A training set evaluates every feature view at the spine's date; what the warehouse holds of it is of
+another date, so stacked views are inlined, each with ``as_of()`` cut to its own grain, as a refresh cuts it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import cast
+
+from sqlglot import exp
+
+from foretable.compile.asof import cut, fill
+from foretable.compile.graph import Graph
+from foretable.compile.references import qualified
+
+
+def inlined(graph: Graph, name: str, as_of: datetime | None) -> exp.Query:
+    """The query of a table over sources alone, evaluated at ``as_of`` (UTC).
+
+    Parameters
+    ----------
+    graph
+        The compiled project.
+    name
+        A table of the project.
+    as_of
+        The date of the spine; None where the label has no clock.
+
+    Returns
+    -------
+    sqlglot.exp.Query
+        ``WITH`` one CTE for every table of ours upstream, each written once.
+    """
+    needed = [other for other in graph.order if other in graph.upstream(name)]
+    main = _evaluated(graph, name, as_of)
+    if not needed:
+        return main
+    query = exp.select("*").from_(main.subquery(exp.to_identifier(name, quoted=True)))
+    for other in needed:
+        query = query.with_(exp.to_identifier(other, quoted=True), as_=_evaluated(graph, other, as_of))
+    return query
+
+
+def _evaluated(graph: Graph, name: str, as_of: datetime | None) -> exp.Query:
+    compiled = graph.tables[name]
+    moment = cut(as_of, compiled.declared.grain, graph.project.config.time_zone) if as_of is not None else None
+
+    def rename(node: exp.Expression) -> exp.Expression:
+        if isinstance(node, exp.Table) and qualified(node) in graph.tables:
+            renamed = exp.Table(this=exp.to_identifier(qualified(node), quoted=True), alias=node.args.get("alias"))
+            if not renamed.args.get("alias"):
+                renamed.set("alias", exp.TableAlias(this=exp.to_identifier(node.name, quoted=True)))
+            return renamed
+        return node
+
+    return cast(exp.Query, fill(compiled.query, moment).transform(rename))

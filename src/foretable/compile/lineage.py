@@ -1,0 +1,50 @@
+"""Which source columns a column is made of, where it can be had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.lineage import lineage
+
+from foretable.compile.graph import Graph
+from foretable.sql import DIALECT
+
+
+def column_lineage(graph: Graph, name: str) -> Mapping[str, list[str]]:
+    """For every column of a table, the columns it is directly made of, as ``layer.table.column``.
+
+    A column is absent where the query cannot be traced (a table function, PIVOT).
+    """
+    compiled = graph.tables[name]
+    schema = _nested(
+        {parent: graph.tables[parent].columns if parent in graph.tables else graph.schemas[parent] for parent in compiled.upstream}
+    )
+    found: dict[str, list[str]] = {}
+    for column in compiled.columns:
+        try:
+            node = lineage(column, compiled.query.copy(), schema=schema, dialect=DIALECT)
+        except (SqlglotError, ValueError, KeyError):
+            continue
+        leaves = [leaf for leaf in node.walk() if not leaf.downstream and isinstance(leaf.source, exp.Table)]
+        found[column] = sorted({f"{_name(leaf.source)}.{leaf.name.split('.')[-1]}".replace('"', "") for leaf in leaves})
+    return found
+
+
+def _name(node: exp.Table) -> str:
+    return ".".join(part for part in (node.catalog, node.db, node.name) if part).lower()
+
+
+def _nested(columns: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """The shape sqlglot wants; all names must have equally many parts, so bare ones get an empty catalog."""
+    depth = max((name.count(".") for name in columns), default=1)
+    nested: dict[str, Any] = {}
+    for name, kinds in columns.items():
+        level = nested
+        parts = name.split(".")
+        for part in [*[""] * (depth + 1 - len(parts)), *parts]:
+            level = level.setdefault(part, {})
+        level.update(kinds)
+    return nested

@@ -1,0 +1,90 @@
+"""An empty warehouse in memory: it binds every query, so that names and types are DuckDB's own word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import duckdb
+from sqlglot import exp
+
+from foretable.compile.asof import AS_OF, MODEL_VERSION
+from foretable.compile.recorded import Columns, recorded_text
+from foretable.declare.function import Function
+from foretable.declare.model import Model
+from foretable.declare.names import split
+from foretable.declare.project import Macro
+from foretable.errors import DeclarationError
+from foretable.sql import parse, render, statement, table
+
+
+class Scratch:
+    """Tables without rows, stubs of the functions, and DESCRIBE."""
+
+    def __init__(self) -> None:
+        self._connection = duckdb.connect(":memory:")
+        self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection.execute(f"CREATE MACRO {AS_OF}() AS TIMESTAMP '2000-01-01'")
+        self._connection.execute(f"CREATE MACRO {MODEL_VERSION}(model) AS 1::INTEGER")
+        self._attached: set[str] = set()
+
+    def add_table(self, name: str, columns: Columns) -> None:
+        """An empty table of that name."""
+        catalog, schema, _ = split(name)
+        if catalog and catalog not in self._attached:
+            self._connection.execute(statement("ATTACH ':memory:' AS $name", name=exp.to_identifier(catalog, quoted=True)))
+            self._attached.add(catalog)
+        qualified = exp.Table(
+            db=exp.to_identifier(schema, quoted=True), catalog=exp.to_identifier(catalog, quoted=True) if catalog else None
+        )
+        self._connection.execute(render(exp.Create(kind="SCHEMA", this=qualified, exists=True)))
+        self._connection.execute(recorded_text(name, columns))
+
+    def add_functions(self, functions: Iterable[Function], macros: Iterable[Macro]) -> None:
+        """Stubs for the project's Python functions, and its macros as they are."""
+        for function in functions:
+            names = [exp.to_identifier(f"p{i}") for i in range(len(function.parameters))]
+            signature = exp.UserDefinedFunction(this=table(function.name), expressions=names, wrapped=True)
+            body = exp.cast(exp.null(), function.returns)
+            self._connection.execute(render(exp.Create(kind="MACRO", this=signature, expression=body)))
+        waiting = list(macros)
+        while waiting:
+            late = [(macro, error) for macro in waiting if (error := self._try_macro(macro))]
+            if len(late) == len(waiting):
+                raise DeclarationError(late[0][1], where=late[0][0].origin)
+            waiting = [macro for macro, _ in late]
+
+    def _try_macro(self, macro: Macro) -> str:
+        try:
+            self._connection.execute(macro.sql)
+        except duckdb.Error as error:
+            return str(error)
+        return ""
+
+    def add_model(self, model: Model) -> None:
+        """Stubs of ``predict_<model>`` for a row and for a table."""
+        row = exp.UserDefinedFunction(this=table(f"predict_{model.name}"), expressions=[exp.to_identifier("f")], wrapped=True)
+        self._connection.execute(render(exp.Create(kind="MACRO", this=row, expression=exp.cast(exp.null(), "DOUBLE"))))
+        suffix = "probability" if model.task == "classification" else "prediction"
+        added = {f"{model.name}_{suffix}": "DOUBLE", f"{model.name}_label": "INTEGER", "model_version": "INTEGER"}
+        if model.task == "regression":
+            del added[f"{model.name}_label"]
+        macro = parse("CREATE MACRO predict(f) AS TABLE SELECT * FROM query_table(f)")
+        macro.this.set("this", table(f"predict_{model.name}"))
+        nothing = (exp.alias_(exp.cast(exp.null(), kind), new, quoted=True) for new, kind in added.items())
+        macro.set("expression", macro.expression.select(*nothing))
+        self._connection.execute(render(macro))
+
+    def describe(self, query: exp.Expression) -> Mapping[str, str]:
+        """Columns and types of a query.
+
+        Raises
+        ------
+        duckdb.Error
+            It does not bind.
+        """
+        rows = self._connection.execute(render(exp.Describe(this=query))).fetchall()
+        return {str(row[0]): str(row[1]) for row in rows}
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        self._connection.close()

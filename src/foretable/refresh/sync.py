@@ -1,0 +1,110 @@
+"""Sources as they really are: recording their schemas, and noticing when they have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+from sqlglot import exp
+
+from foretable.compile.recorded import Columns, read_recorded, write_recorded
+from foretable.declare.project import Project
+from foretable.declare.source import Source
+from foretable.errors import DeclarationError, UnknownName, nearest
+from foretable.sql import parse, render, statement, table
+
+READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".json": "read_json", ".jsonl": "read_json", ".ndjson": "read_json"}
+
+
+def mount_files(connection: duckdb.DuckDBPyConnection, project: Project) -> None:
+    """Make every source that stands in files a view of the warehouse, so that any SQL can read it.
+
+    Raises
+    ------
+    DeclarationError
+        No file matches, or its ending is none of Parquet, CSV and JSON.
+    """
+    for source in project.sources.values():
+        if source.file is None:
+            continue
+        path = project.root / source.file
+        reader = READERS.get(Path(source.file).suffix.lower())
+        if reader is None:
+            raise DeclarationError(
+                f"source {source.name}: cannot read {source.file}", where=str(source.origin), hint=f"known endings: {', '.join(READERS)}"
+            )
+        if not any(project.root.glob(source.file)) and not path.is_file():
+            raise DeclarationError(
+                f"source {source.name}: no file matches {path}", where=str(source.origin), hint="mend file=, or put the file there"
+            )
+        function = exp.Table(this=exp.Anonymous(this=reader, expressions=[exp.Literal.string(str(path))]))
+        schema = exp.to_identifier(source.name.split(".")[0], quoted=True)
+        connection.execute(statement("CREATE SCHEMA IF NOT EXISTS $schema", schema=schema))
+        view = parse("CREATE OR REPLACE VIEW v AS SELECT 1")
+        view.set("this", table(source.name))
+        view.set("expression", exp.select("*").from_(function))
+        connection.execute(render(view))
+
+
+def actual_schema(connection: duckdb.DuckDBPyConnection, source: Source) -> Columns:
+    """Columns and types of a source in the warehouse.
+
+    Raises
+    ------
+    UnknownName
+        There is no such table.
+    """
+    try:
+        rows = connection.execute(statement("DESCRIBE SELECT * FROM $source", source=table(source.name))).fetchall()
+    except duckdb.CatalogException:
+        known = connection.execute(
+            "SELECT DISTINCT table_catalog || '.' || table_schema || '.' || table_name FROM information_schema.tables"
+        ).fetchall()
+        names = {name.split(".", 1)[1] for (name,) in known} | {name for (name,) in known}
+        raise UnknownName(
+            f"source {source.name} is not in the warehouse",
+            where=str(source.origin),
+            hint=f"{nearest(source.name, names)}; or load it: foretable ingest {source.name} FILE",
+        ) from None
+    return {str(row[0]): str(row[1]) for row in rows}
+
+
+def sync_schemas(connection: duckdb.DuckDBPyConnection, project: Project, *, only_missing: bool = False) -> list[str]:
+    """Record the schema of every source; gives the names whose file changed.
+
+    ``only_missing`` records what was never recorded and leaves the rest for a person to look at.
+    """
+    changed = []
+    for source in project.sources.values():
+        if only_missing and read_recorded(project.root, source.name) is not None:
+            continue
+        if write_recorded(project.root, source.name, actual_schema(connection, source)):
+            changed.append(source.name)
+    return changed
+
+
+def require_recorded(connection: duckdb.DuckDBPyConnection, project: Project, schemas: Mapping[str, Columns]) -> None:
+    """Refuse sources that lost a column, or whose column changed its type, since they were recorded.
+
+    Raises
+    ------
+    DeclarationError
+        Names table and column.
+    """
+    for name, recorded in schemas.items():
+        actual = {column.lower(): kind for column, kind in actual_schema(connection, project.sources[name]).items()}
+        for column, kind in recorded.items():
+            found = actual.get(column.lower())
+            if found is None:
+                raise DeclarationError(
+                    f"the column is gone from the source; there are: {', '.join(actual)}",
+                    where=f"{name}.{column}",
+                    hint="restore it, or accept the change: foretable sync",
+                )
+            if found.upper() != kind.upper():
+                raise DeclarationError(
+                    f"the column is {found}, recorded as {kind}",
+                    where=f"{name}.{column}",
+                    hint="restore the type, or accept the change: foretable sync",
+                )

@@ -1,0 +1,42 @@
+"""What time it is for a table: the clock, held back by the sources that have not reported yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import duckdb
+
+from foretable.compile.asof import before
+from foretable.compile.graph import Graph
+from foretable.declare.source import Source
+from foretable.sql import column, statement, table
+
+
+def now(graph: Graph) -> datetime:
+    """The project's clock in UTC: the pinned date, else the machine's."""
+    return graph.project.config.as_of or datetime.now(UTC).replace(tzinfo=None)
+
+
+def later(moment: datetime, number: int, unit: str) -> datetime:
+    """``moment`` plus a length of time; months are calendar months."""
+    return before(moment, -number, unit)
+
+
+def source_watermark(connection: duckdb.DuckDBPyConnection, source: Source, clock: datetime) -> datetime | None:
+    """The latest event of a source that is not after the clock; None for a source without events."""
+    if source.time is None:
+        return None
+    query = statement(
+        "SELECT CAST(max($time) AS TIMESTAMP) FROM $source WHERE $time <= ?", time=column(source.time), source=table(source.name)
+    )
+    found: datetime | None = connection.execute(query, [clock]).fetchall()[0][0]
+    return found
+
+
+def watermark(connection: duckdb.DuckDBPyConnection, graph: Graph, names: Iterable[str], clock: datetime) -> datetime:
+    """The time up to which everything that the named tables read is known: the clock, or the latest source's last event."""
+    upstream = {source for name in names for source in graph.upstream(name) & graph.project.sources.keys()}
+    held = [graph.project.sources[name] for name in sorted(upstream) if graph.project.sources[name].holds_clock]
+    known = [source_watermark(connection, source, clock) for source in held]
+    return min([clock, *(moment for moment in known if moment is not None)])

@@ -1,0 +1,212 @@
+"""One wave: every planned table built, checked and recorded in a single transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import duckdb
+from sqlglot import exp
+
+from foretable.compile.asof import fill, literal
+from foretable.compile.graph import Compiled, Graph
+from foretable.declare.tables import ScoringTable
+from foretable.errors import ForetableError, QualityViolation
+from foretable.progress import Listener, Progress, silent
+from foretable.quality import require, split_clean
+from foretable.refresh import history
+from foretable.refresh.plan import Build, Plan
+from foretable.refresh.state import State
+from foretable.sql import column, parse, render, statement, table
+from foretable.warehouse import translate, wave
+
+STAGED = "staged"
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a wave did to one table."""
+
+    table: str
+    action: str
+    reason: str
+    as_of: datetime
+    row_count: int
+    quarantined: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class WaveReport:
+    """A wave's outcome: tables built or left alone, and those that failed with their error."""
+
+    wave: int
+    built: tuple[Built, ...]
+    failed: dict[str, ForetableError] = field(default_factory=dict)
+    blocked: dict[str, str] = field(default_factory=dict)
+
+
+class _TableError(Exception):
+    """A table of the wave could not be built; carries which and why out of the transaction."""
+
+    def __init__(self, build: Build, error: ForetableError) -> None:
+        super().__init__(build.table)
+        self.build = build
+        self.error = error
+
+
+Replan = Callable[[dict[str, str]], Plan]
+
+
+def run_wave(
+    connection: duckdb.DuckDBPyConnection,
+    graph: Graph,
+    state: State,
+    replan: Replan,
+    *,
+    trigger: str = "MANUAL",
+    prune: bool = False,
+    listen: Listener = silent,
+) -> WaveReport:
+    """Carry out a plan.
+
+    When a table fails, everything is rolled back at once, the failure is recorded, and the wave is
+    planned and run again without that table and what depends on it.
+
+    Parameters
+    ----------
+    connection
+        A writable warehouse with the models' functions registered.
+    graph
+        The compiled project.
+    state
+        What the plan was made from.
+    replan
+        Gives the plan for the tables that have failed so far, with their messages.
+    trigger
+        Who asked: ``MANUAL``, ``RUN`` or ``SCHEDULED``.
+    prune
+        Whether tables that nothing declares are dropped.
+    listen
+        Told about every table.
+    """
+    failed: dict[str, ForetableError] = {}
+    number = history.next_wave(connection)
+    while True:
+        planned = replan({name: error.message for name, error in failed.items()})
+        try:
+            built = _attempt(connection, graph, state, planned, number, trigger, prune, listen)
+            blocked = {name: reason for name, reason in planned.blocked.items() if name not in failed}
+            return WaveReport(number, built, failed, blocked)
+        except _TableError as failure:
+            failed[failure.build.table] = failure.error
+            history.record_failure(connection, number, trigger, failure.build, str(failure.error))
+            listen(Progress(failure.build.table, "failed", failure.error.message))
+            number = history.next_wave(connection)
+
+
+def _attempt(
+    connection: duckdb.DuckDBPyConnection,
+    graph: Graph,
+    state: State,
+    planned: Plan,
+    number: int,
+    trigger: str,
+    prune: bool,
+    listen: Listener,
+) -> tuple[Built, ...]:
+    drops = planned.drops if prune else ()
+    built = []
+    with wave(connection):
+        history.open_wave(connection, number, trigger)
+        for build in planned.builds:
+            if build.action == "NO_DATA":
+                done = _unchanged(build, state)
+            else:
+                listen(Progress(build.table, "started", build.reason))
+                done = _guarded(connection, graph, state, build, number)
+            listen(Progress(build.table, "skipped" if build.action == "NO_DATA" else "done", _detail(done), done.seconds))
+            history.record(connection, graph, number, build, done.row_count, done.seconds)
+            built.append(done)
+        for drop in drops:
+            connection.execute(render(exp.Drop(kind="TABLE", this=table(drop.table), exists=True)))
+            history.forget(connection, number, drop.table)
+            listen(Progress(drop.table, "done", "dropped"))
+        history.record_sources(connection, graph, state, number)
+        history.close_wave(connection, number)
+    return tuple(built)
+
+
+def _guarded(connection: duckdb.DuckDBPyConnection, graph: Graph, state: State, build: Build, number: int) -> Built:
+    try:
+        return _build(connection, graph, state, build, number)
+    except ForetableError as error:
+        error.where = error.where or build.table
+        raise _TableError(build, error) from error
+    except duckdb.Error as error:
+        known = translate(error)
+        if known is not None:  # the warehouse itself is in trouble: no table is to blame
+            raise known from error
+        message = str(error).split("\n\nLINE")[0]
+        raise _TableError(build, ForetableError(message, where=build.table, hint=f"look at its SQL: foretable show {build.table}")) from error
+
+
+def _build(connection: duckdb.DuckDBPyConnection, graph: Graph, state: State, build: Build, number: int) -> Built:
+    start = time.perf_counter()
+    compiled = graph.tables[build.table]
+    query = fill(compiled.query, build.as_of, state.champions)
+    if isinstance(compiled.declared, ScoringTable):
+        query = exp.select("*", exp.alias_(literal(build.as_of), "scored_at", quoted=True)).from_(query.subquery("scored"))  # type: ignore[attr-defined]
+    create = parse("CREATE OR REPLACE TEMP TABLE staged AS SELECT 1")
+    create.set("expression", query)  # as it stands: a subquery would lose its ORDER BY
+    connection.execute(render(create))
+    quarantined = _validate(connection, graph, compiled, number)
+    _require_key(connection, compiled)
+    schema = build.table.rsplit(".", 1)[0]
+    connection.execute(statement("CREATE SCHEMA IF NOT EXISTS $schema", schema=exp.to_identifier(schema, quoted=True)))
+    connection.execute(statement("CREATE OR REPLACE TABLE $target AS SELECT * FROM temp.staged", target=table(build.table)))
+    count = connection.execute("SELECT count(*) FROM temp.staged").fetchall()[0][0]
+    connection.execute("DROP TABLE temp.staged")
+    return Built(build.table, build.action, build.reason, build.as_of, count, quarantined, time.perf_counter() - start)
+
+
+def _validate(connection: duckdb.DuckDBPyConnection, graph: Graph, compiled: Compiled, number: int) -> int:
+    """Check the staged rows: layer ``clean`` sends bad ones to quarantine, every other layer refuses."""
+    declared = graph.project.schemas.get(compiled.name)
+    if declared is None:
+        return 0
+    if compiled.name.startswith("clean."):
+        return int(split_clean(connection, STAGED, compiled.name, declared.schema, number))
+    require(connection, STAGED, declared.schema, name=compiled.name)
+    return 0
+
+
+def _require_key(connection: duckdb.DuckDBPyConnection, compiled: Compiled) -> None:
+    if compiled.entity is None:
+        return
+    keys = [column(key) for key in compiled.entity.keys]
+    duplicated = parse("SELECT * FROM temp.staged").select(*keys, append=False).group_by(*keys).having("count(*) > 1")
+    empty = parse("SELECT * FROM temp.staged").select(*keys, append=False).where(exp.or_(*(key.is_(exp.null()) for key in keys)))
+    for query, problem in ((duplicated, "more than one row for"), (empty, "a NULL key in")):
+        rows = connection.execute(render(query.limit(3))).fetchall()
+        if rows:
+            shown = ", ".join(str(row[0]) if len(row) == 1 else str(row) for row in rows)
+            raise QualityViolation(
+                f"{problem} {compiled.entity.name} {shown}",
+                where=compiled.name,
+                hint=f"a {compiled.kind} has exactly one row per {', '.join(compiled.entity.keys)}; group or deduplicate",
+            )
+
+
+def _unchanged(build: Build, state: State) -> Built:
+    before = state.tables[build.table]
+    return Built(build.table, build.action, build.reason, before.as_of or build.as_of, before.row_count, 0, 0.0)
+
+
+def _detail(done: Built) -> str:
+    if done.action == "NO_DATA":
+        return "unchanged"
+    note = f", {done.quarantined:,} in quarantine" if done.quarantined else ""
+    return f"{done.row_count:,} rows{note}"

@@ -1,0 +1,147 @@
+"""A whole run: train what needs training, build what changed in one wave, publish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from foretable.compile.graph import Graph
+from foretable.progress import Listener, Progress, silent
+from foretable.publish import publish
+from foretable.refresh.fingerprint import declaration_fingerprint
+from foretable.refresh.plan import Plan, plan
+from foretable.refresh.state import observe
+from foretable.refresh.sync import mount_files, require_recorded
+from foretable.refresh.watermark import now
+from foretable.refresh.wave import WaveReport, run_wave
+from foretable.registry import champion, promote, versions
+from foretable.train import TrainingReport, train_model
+from foretable.train.training_set import build_training_set
+from foretable.warehouse import ensure_catalog
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run did; ``published`` is the folder of the wave, None when nothing was published."""
+
+    trainings: tuple[TrainingReport, ...]
+    wave: WaveReport
+    published: Path | None
+    seconds: float
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, graph: Graph) -> None:
+    """Make a warehouse ready for a plan: catalog, file sources, macros; refuse sources whose schema moved."""
+    ensure_catalog(connection)
+    mount_files(connection, graph.project)
+    for macro in graph.project.macros.values():
+        connection.execute(macro.sql)
+    require_recorded(connection, graph.project, graph.schemas)
+
+
+def make_plan(
+    connection: duckdb.DuckDBPyConnection,
+    graph: Graph,
+    *,
+    select: Collection[str] | None = None,
+    train: bool = True,
+    full_refresh: bool = False,
+) -> Plan:
+    """What ``run`` would do now."""
+    clock = now(graph)
+    return plan(graph, observe(connection, graph, clock), clock, select=select, train=train, full_refresh=full_refresh)
+
+
+def run(
+    connection: duckdb.DuckDBPyConnection,
+    graph: Graph,
+    *,
+    select: Collection[str] | None = None,
+    train: bool = True,
+    full_refresh: bool = False,
+    prune: bool = False,
+    replaced: Collection[str] = (),
+    trials: int | None = None,
+    trigger: str = "RUN",
+    listen: Listener = silent,
+) -> RunReport:
+    """Bring the selected tables up to date.
+
+    Parameters
+    ----------
+    connection
+        A writable warehouse from :func:`foretable.connect`, prepared by :func:`prepare`.
+    graph
+        The compiled project.
+    select
+        Tables to build; None means all.
+    train
+        Train models that have no version of their declaration.
+    full_refresh
+        Build every selected table, changed or not.
+    prune
+        Drop tables that nothing declares any more.
+    replaced
+        Sources whose content was replaced just now: models that learned from them learn again.
+    trials
+        Search trials per candidate; the project's setting, else the model's, where None.
+    trigger
+        Who asked.
+    listen
+        Told about every model and table.
+    """
+    start = time.perf_counter()
+    planned = make_plan(connection, graph, select=select, train=train, full_refresh=full_refresh)
+    relearn = _learned_from(graph, replaced, select) if train else set()
+    names = [name for name in sorted(graph.project.models) if name in relearn or name in {step.model for step in planned.trainings}]
+    trainings = []
+    for name in names:
+        if name in relearn and _known_data(connection, graph, name):
+            listen(Progress(name, "skipped", "a version has learned from these very rows"))
+            continue
+        trainings.append(
+            train_model(connection, graph, name, trials=trials or graph.project.config.trials, listen=listen, fresh_lineage=name in relearn)
+        )
+    clock = now(graph)
+    state = observe(connection, graph, clock)
+
+    def replan(failed: dict[str, str]) -> Plan:
+        return plan(graph, state, clock, select=select, train=False, full_refresh=full_refresh, without=failed)
+
+    report = run_wave(connection, graph, state, replan, trigger=trigger, prune=prune, listen=listen)
+    published = _publish(connection, graph, report)
+    return RunReport(tuple(trainings), report, published, time.perf_counter() - start)
+
+
+def _learned_from(graph: Graph, replaced: Collection[str], select: Collection[str] | None) -> set[str]:
+    """Models whose training set stands on a replaced source and whose predictions are selected."""
+    chosen = set(graph.refreshed) if select is None else set(select)
+    used = {model for name in chosen for model in graph.tables[name].models}
+    return {model for model in used if any(source in graph.upstream(name) for name in graph.training_tables(model) for source in replaced)}
+
+
+def _known_data(connection: duckdb.DuckDBPyConnection, graph: Graph, model: str) -> bool:
+    """Whether a version has learned from the very rows that are there now; if so it is made champion again."""
+    built = build_training_set(connection, graph, model)
+    declaration = declaration_fingerprint(graph, model)
+    known = [v for v in versions(connection, model) if v.training_hash == built.hash and v.declaration == declaration]
+    if not known:
+        return False
+    current = champion(connection, model)
+    if current is None or current.version not in {v.version for v in known}:
+        promote(connection, model, known[-1].version, reason="the rows it learned from are back")
+    return True
+
+
+def _publish(connection: duckdb.DuckDBPyConnection, graph: Graph, report: WaveReport) -> Path | None:
+    layers = graph.project.config.publish
+    tables = [name for name in graph.refreshed if name.split(".")[0] in layers]
+    built = {done.table for done in report.built}
+    if not tables or not built & set(tables):
+        return None
+    there = {name for (name,) in connection.execute("SELECT name FROM foretable.tables").fetchall()}
+    return publish(connection, graph.project.root, [name for name in tables if name in there], report.wave)

@@ -1,0 +1,226 @@
+"""Point-in-time training sets: every feature view at the date of each spine row, as serving saw it then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+from sqlglot import exp
+
+from foretable.compile.asof import literal, spine_dates, uses_as_of
+from foretable.compile.graph import Graph
+from foretable.compile.inline import inlined
+from foretable.declare.clock import interval
+from foretable.declare.model import EntitySplit
+from foretable.declare.tables import Label
+from foretable.errors import DeclarationError, TrainingError, UnknownName, nearest
+from foretable.quality import require
+from foretable.refresh.watermark import later, now, watermark
+from foretable.sql import column, render, statement, table
+from foretable.warehouse import wave
+
+AS_OF = "as_of"
+
+_HASH = """
+SELECT md5(string_agg(row_hash, '' ORDER BY row_hash)) FROM (SELECT md5(CAST(t AS VARCHAR)) AS row_hash FROM $source AS t)
+"""
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """A materialised training set: table ``training.<model>``, one row per key (and ``as_of``).
+
+    ``as_of`` is the name of the date column, None where the label has no clock; ``features`` are the
+    inputs in order; ``hash`` identifies the content; ``positives`` counts rows whose label is 1.
+    """
+
+    table: str
+    model: str
+    keys: tuple[str, ...]
+    as_of: str | None
+    label: str
+    features: tuple[str, ...]
+    hash: str
+    row_count: int
+    positives: int
+    as_of_from: datetime | None
+    as_of_to: datetime | None
+
+
+def build_training_set(connection: duckdb.DuckDBPyConnection, graph: Graph, model: str) -> TrainingSet:
+    """Materialise the training set of a model, in one transaction.
+
+    Parameters
+    ----------
+    connection
+        A writable warehouse.
+    graph
+        The compiled project.
+    model
+        Name of the model.
+
+    Raises
+    ------
+    TrainingError
+        No label has matured, or the set is empty.
+    QualityViolation
+        The set breaks its declared schema.
+    """
+    declared = graph.project.model(model)
+    dates = training_dates(connection, graph, model)
+    target = f"training.{declared.name}"
+    with wave(connection):
+        connection.execute("CREATE SCHEMA IF NOT EXISTS training")
+        for position, date in enumerate(dates):
+            query = training_query(graph, model, date)
+            create = exp.Create(kind="TABLE", replace=True, this=table(target), expression=query)
+            connection.execute(render(exp.insert(query, table(target)) if position else create))
+        built = _described(connection, graph, model, target)
+        schema = graph.project.schemas.get(target)
+        if schema is not None:
+            require(connection, target, schema.schema)
+        _record(connection, built)
+    return built
+
+
+def training_dates(connection: duckdb.DuckDBPyConnection, graph: Graph, model: str) -> Sequence[datetime | None]:
+    """The spine's dates whose label has matured; one None where the label has no clock.
+
+    Raises
+    ------
+    TrainingError
+        Not one has matured.
+    """
+    label: Label = graph.project.model(model).label
+    if label.horizon is None or label.every is None or label.start is None:
+        return [None]
+    known = watermark(connection, graph, [label.name], now(graph))
+    horizon = interval(label.horizon)
+    dates = spine_dates(label.start, interval(label.every), known, graph.project.config.time_zone)
+    matured = [date for date in dates if later(date, *horizon) <= known]
+    if not matured:
+        raise TrainingError(
+            f"no label of {label.name} has matured: the sources reach to {known:%Y-%m-%d %H:%M}, the horizon is {label.horizon}",
+            where=str(label.origin),
+            hint=f"load more data, shorten the horizon, or start earlier than {label.start}",
+        )
+    return matured
+
+
+def training_query(graph: Graph, model: str, date: datetime | None) -> exp.Query:
+    """Spine rows of one date with their label and every feature, evaluated at that date.
+
+    Returns
+    -------
+    sqlglot.exp.Query
+        Columns: the key, ``as_of`` (where there is a clock), the label, the features.
+    """
+    declared = graph.project.model(model)
+    keys = declared.label.entity.keys if declared.label.entity else ()
+    label = _label_column(graph, model)
+    if date is None:
+        _refuse_clock(graph, model)
+    selected: list[exp.Expression] = [column(key, "spine") for key in keys]
+    selected += [exp.alias_(literal(date), AS_OF, quoted=True)] if date is not None else []
+    selected.append(column(label, "spine"))
+    spine = inlined(graph, declared.label.name, date).subquery(exp.to_identifier("spine", quoted=True))
+    query = exp.Select().from_(spine)
+    for number, (view, features) in enumerate(feature_columns(graph, model).items()):
+        alias = f"view_{number}"
+        selected += [column(feature, alias) for feature in features]
+        on = exp.and_(*(column(key, "spine").eq(column(key, alias)) for key in keys))
+        query = query.join(inlined(graph, view, date).subquery(exp.to_identifier(alias, quoted=True)), on=on, join_type="LEFT")
+    return query.select(*selected)
+
+
+def feature_columns(graph: Graph, model: str) -> dict[str, list[str]]:
+    """The inputs of a model, by feature view.
+
+    Raises
+    ------
+    DeclarationError
+        Two views have a column of one name, or ``exclude`` names none.
+    """
+    declared = graph.project.model(model)
+    keys = set(declared.label.entity.keys if declared.label.entity else ())
+    owner: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
+    for view in declared.features:
+        columns = graph.tables[view.name].columns
+        if missing := keys - set(columns):
+            raise DeclarationError(
+                f"model {model}: feature view {view.name} lacks the label's key {', '.join(sorted(missing))}", where=str(declared.origin)
+            )
+        for name in columns:
+            if name in owner and name not in keys:
+                raise DeclarationError(
+                    f"model {model}: column {name!r} is in {owner[name]} and {view.name}",
+                    where=str(declared.origin),
+                    hint="rename one of them",
+                )
+            owner.setdefault(name, view.name)
+        found[view.name] = [name for name in columns if name not in keys and name not in declared.exclude]
+    for name in declared.exclude:
+        if name not in owner:
+            raise UnknownName(
+                f"model {model} excludes {name!r}, which no feature view has", where=str(declared.origin), hint=nearest(name, owner)
+            )
+    if isinstance(declared.split, EntitySplit) and declared.split.column not in keys:
+        raise UnknownName(
+            f"model {model} splits by {declared.split.column!r}, which is not part of the key",
+            where=str(declared.origin),
+            hint=nearest(declared.split.column, keys),
+        )
+    return found
+
+
+def _label_column(graph: Graph, model: str) -> str:
+    label = graph.project.model(model).label
+    keys = {key.lower() for key in (label.entity.keys if label.entity else ())}
+    return next(name for name in graph.tables[label.name].columns if name.lower() not in keys)
+
+
+def _refuse_clock(graph: Graph, model: str) -> None:
+    declared = graph.project.model(model)
+    for name in graph.training_tables(model):
+        for other in [name, *sorted(graph.upstream(name) & graph.tables.keys())]:
+            if uses_as_of(graph.tables[other].query):
+                raise DeclarationError(
+                    f"label {declared.label.name} has no clock, but {other} asks for as_of()",
+                    where=str(declared.label.origin),
+                    hint="give the label horizon=, every= and start=",
+                )
+
+
+def _described(connection: duckdb.DuckDBPyConnection, graph: Graph, model: str, target: str) -> TrainingSet:
+    declared = graph.project.model(model)
+    label = _label_column(graph, model)
+    clocked = declared.label.horizon is not None
+    count = statement(
+        "SELECT count(*), count(*) FILTER (WHERE CAST($label AS DOUBLE) = 1), $low, $high FROM $source",
+        label=column(label),
+        low=exp.Min(this=column(AS_OF)) if clocked else exp.null(),
+        high=exp.Max(this=column(AS_OF)) if clocked else exp.null(),
+        source=table(target),
+    )
+    row = connection.execute(count).fetchall()[0]
+    if not row[0]:
+        raise TrainingError(
+            f"the training set of {model} is empty",
+            where=str(declared.label.origin),
+            hint=f"look at the label: foretable show {declared.label.name}",
+        )
+    digest = connection.execute(statement(_HASH, source=table(target))).fetchall()[0][0]
+    keys = declared.label.entity.keys if declared.label.entity else ()
+    features = tuple(name for names in feature_columns(graph, model).values() for name in names)
+    return TrainingSet(target, declared.name, keys, AS_OF if clocked else None, label, features, digest, row[0], row[1], row[2], row[3])
+
+
+def _record(connection: duckdb.DuckDBPyConnection, built: TrainingSet) -> None:
+    connection.execute("DELETE FROM foretable.training_sets WHERE name = ?", [built.table])
+    connection.execute(
+        "INSERT INTO foretable.training_sets VALUES (?, ?, ?, ?, ?, ?, ?, now()::TIMESTAMP)",
+        [built.table, built.model, built.hash, built.row_count, built.positives, built.as_of_from, built.as_of_to],
+    )

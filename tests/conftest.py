@@ -1,0 +1,40 @@
+"""The small shop that engine tests run on: a project of its own, with two years of made-up orders."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+SHOP = Path(__file__).parent / "shop"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A copy of the shop project with a filled warehouse."""
+    root = tmp_path / "shop"
+    shutil.copytree(SHOP, root, ignore=shutil.ignore_patterns("__pycache__"))
+    with duckdb.connect(root / "warehouse.duckdb") as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute((root / "data.sql").read_text())
+    return root
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a project from texts by path: ``project(**{"pipelines/a.py": "…"})``."""
+
+    def write(files: dict[str, str], settings: str = "") -> Path:
+        root = tmp_path / "project"
+        root.mkdir(exist_ok=True)
+        (root / "pyproject.toml").write_text(f"[tool.foretable]\n{settings}\n")
+        for name, text in files.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return root
+
+    return write

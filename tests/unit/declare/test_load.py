@@ -1,0 +1,123 @@
+import sys
+import textwrap
+
+import pytest
+
+from foretable.declare.load import load_project
+from foretable.errors import DeclarationError, UnknownName
+
+
+def test_the_shop_loads_with_everything_it_declares(shop):
+    project = load_project(shop)
+    assert set(project.entities) == {"customer"}
+    assert set(project.sources) == {"raw.customers", "raw.orders", "raw.plans"}
+    assert set(project.tables) == {"features.customer_usage", "training.churned", "predictions.churn", "decisions.calls"}
+    assert project.tables["decisions.calls"].description == "The hundred to call."
+    assert project.pipelines["churn"] == {"churn", "features.customer_usage", "training.churned", "predictions.churn"}
+
+
+def test_loading_leaves_sys_path_alone_and_two_projects_live_side_by_side(shop, project):
+    before = list(sys.path)
+    other = project({"pipelines/churn.py": "import foretable as ft\nft.Source('raw.x', fixed=['a'])"})
+    assert load_project(shop).sources.keys() != load_project(other).sources.keys()
+    assert sys.path == before
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("import foretable as ft\n\nx = (", 3, "never closed"),
+        ("import foretable as ft\nx = 1 / 0", 2, "ZeroDivisionError"),
+        ("import foretable as ft\n\nft.Source('orders')", 3, "is not the name of a table"),
+        ("import foretable as ft\nft.Source('raw.a', time='t', valid=('f', 'u'))", 2, "both time and valid"),
+        ("import foretable as ft\nc = ft.Entity('c', key=())", 2, "no key"),
+        ("from ..pipelines.nowhere import x", 1, "nowhere"),
+        (
+            "import foretable as ft\nc = ft.Entity('c', key='id')\n@ft.label('training.l', entity=c, horizon='30 days')\ndef l(): ...",
+            3,
+            "horizon, every and start go together",
+        ),
+        ("import foretable as ft\n@ft.dynamic_table('clean.a', target_lag='soon')\ndef a(): ...", 2, "not a length of time"),
+        ("import foretable as ft\n@ft.dynamic_table('clean.a')\ndef a(x): ...", 2, "takes no parameters"),
+        ("import foretable as ft\nft.between(3, 1)", 2, "no range"),
+    ],
+)
+def test_a_wrong_file_is_named_with_its_line(project, text, line, message):
+    root = project({"pipelines/wrong.py": text})
+    with pytest.raises(DeclarationError, match=message) as caught:
+        load_project(root)
+    assert caught.value.where == f"{root / 'pipelines/wrong.py'}:{line}"
+
+
+def test_the_same_name_twice_names_both_places(project):
+    source = "import foretable as ft\n\nft.Source('raw.x')"
+    root = project({"pipelines/a.py": source, "pipelines/b.py": source})
+    with pytest.raises(DeclarationError, match=r"raw\.x is declared twice") as caught:
+        load_project(root)
+    assert "a.py:3" in caught.value.hint and "b.py:3" in caught.value.where
+
+
+def test_an_unknown_setting_suggests_the_near_one(project):
+    with pytest.raises(DeclarationError, match="warehause") as caught:
+        load_project(project({}, settings='warehause = "x"'))
+    assert "'warehouse'" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"), [('as_of = "tomorrow"', "is no date"), ('time_zone = "Mars/Olympus"', "is unknown"), ("name = ", "[Ii]nvalid value")]
+)
+def test_wrong_settings_are_refused(project, settings, message):
+    with pytest.raises(DeclarationError, match=message):
+        load_project(project({}, settings=settings))
+
+
+def test_a_folder_without_a_project_says_how_to_start_one(tmp_path):
+    with pytest.raises(DeclarationError, match=r"no pyproject\.toml") as caught:
+        load_project(tmp_path)
+    assert "foretable init" in caught.value.hint
+
+
+SQL = {
+    "SELECT 1": "no dynamic table",
+    "CREATE DYNAMIC TABLE clean.a AS SELEC 1": "dynamic table|Invalid|parse",
+    "CREATE DYNAMIC TABLE clean.a TARGET_LAGG = '1 day' AS SELECT 1 AS x": "no option TARGET_LAGG",
+    "CREATE DYNAMIC TABLE clean.a ENTITY = costumer AS SELECT 1 AS x": "no entity is called 'costumer'",
+    "CREATE TABLE clean.a AS SELECT 1 AS x": "no dynamic table",
+}
+
+
+@pytest.mark.parametrize("text", SQL)
+def test_a_wrong_sql_file_is_named_with_its_line(project, text):
+    root = project({"pipelines/e.py": "import foretable as ft\nft.Entity('customer', key='id')", "sql/a.sql": f"-- a comment\n\n{text};\n"})
+    with pytest.raises(DeclarationError, match=SQL[text]) as caught:
+        load_project(root)
+    assert caught.value.where == f"{root / 'sql/a.sql'}:3"
+
+
+def test_an_unknown_entity_in_sql_suggests_the_near_one(project):
+    text = "CREATE DYNAMIC TABLE clean.a ENTITY = costumer AS SELECT 1 AS x"
+    root = project({"pipelines/e.py": "import foretable as ft\nft.Entity('customer', key='id')", "sql/a.sql": text})
+    with pytest.raises(UnknownName) as caught:
+        load_project(root)
+    assert caught.value.hint == "did you mean 'customer'?"
+
+
+def test_several_statements_of_one_sql_file_keep_their_lines_and_comments(project):
+    text = textwrap.dedent("""\
+        -- The first.
+        CREATE DYNAMIC TABLE clean.a TARGET_LAG = '5 minutes' AS SELECT 'x;y' AS x;
+
+        -- The second,
+        -- in two lines.
+        CREATE DYNAMIC TABLE features.b AS SELECT 2 AS x
+        """)
+    tables = load_project(project({"sql/two.sql": text})).tables
+    assert (tables["clean.a"].description, tables["clean.a"].origin.line, tables["clean.a"].target_lag) == ("The first.", 2, "5 minutes")
+    assert (tables["features.b"].description, tables["features.b"].origin.line) == ("The second,\nin two lines.", 6)
+    assert tables["features.b"].kind == "feature view"
+
+
+def test_a_macro_file_holds_only_macros_that_can_be_replaced(project):
+    with pytest.raises(DeclarationError, match="only macros") as caught:
+        load_project(project({"udfs/m.sql": "CREATE OR REPLACE MACRO a(x) AS x;\nCREATE MACRO b(x) AS x;"}))
+    assert caught.value.where.endswith("m.sql:2")
