@@ -1,0 +1,39 @@
+-- The modes side by side: one row per mode. own_profit is what the mode's own score promises, profit what the
+-- calibrated probability within 12 months says about the same customers; money. roi is profit / cost.
+CREATE DYNAMIC TABLE decisions.telco_modes AS
+WITH picks AS (
+    SELECT 1 AS place, 'production' AS mode, customer_id, expected_value FROM decisions.action_plan WHERE production
+    UNION ALL
+    SELECT 2, 'unconstrained', customer_id, expected_value FROM decisions.action_plan
+    UNION ALL
+    SELECT 3, 'as published', customer_id, expected_value FROM decisions.action_plan_as_published WHERE production
+    UNION ALL
+    SELECT 4, 'as published, unconstrained', customer_id, expected_value FROM decisions.action_plan_as_published
+),
+valued AS (
+    SELECT p.place, p.mode, p.expected_value AS own, expected_value(s.churn_probability_12m, s.lifetime_value, 0.30, 50, 300) AS calibrated
+    FROM picks AS p JOIN predictions.telco_churn AS s USING (customer_id)
+)
+SELECT
+    mode,
+    count(*) AS customers,
+    CAST(count(*) * 50 AS DECIMAL(18, 2)) AS cost,
+    CAST(sum(own) AS DECIMAL(18, 2)) AS own_profit,
+    CAST(sum(calibrated) AS DECIMAL(18, 2)) AS profit,
+    CAST(sum(calibrated) AS DOUBLE) / (count(*) * 50) AS roi
+FROM valued
+GROUP BY place, mode
+ORDER BY place;
+
+-- Where the plan acts: calls and money by contract and internet service.
+CREATE DYNAMIC TABLE decisions.telco_segments AS
+SELECT
+    s.contract,
+    s.internet_service,
+    count(*) AS live_customers,
+    count(*) FILTER (a.production) AS calls,
+    CAST(coalesce(sum(a.cost), 0) AS DECIMAL(18, 2)) AS cost,
+    CAST(coalesce(sum(a.expected_value) FILTER (a.production), 0) AS DECIMAL(18, 2)) AS expected_profit
+FROM predictions.telco_churn AS s LEFT JOIN decisions.action_plan AS a USING (customer_id)
+GROUP BY ALL
+ORDER BY calls DESC, s.contract, s.internet_service;
