@@ -1,0 +1,1 @@
+"""What crosses from layer to layer is checked here: rules, quarantine, ingest."""
