@@ -1,0 +1,5 @@
+"""Publishing: each wave as Parquet files, and one DuckDB file of views that any client can open."""
+
+from foretable.publish.publish import publish
+
+__all__ = ["publish"]

@@ -1,0 +1,102 @@
+"""The BI file: a DuckDB database of nothing but views, replaced only when one of them changes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+from sqlglot import exp
+
+from foretable.publish.content import SYSTEM, Content
+from foretable.publish.folders import sync
+from foretable.publish.live import query
+from foretable.sql import column, render, table
+
+
+def script(live: Path, contents: Sequence[Content], system_views: Sequence[tuple[str, exp.Expression, str]]) -> list[str]:
+    """The statements that make the BI file.
+
+    System tables stand in its schema ``main``: opened as foretable.duckdb, the file is the catalog
+    ``foretable``, so ``foretable.models`` names the same thing there as in the warehouse. A schema of
+    that name beside the catalog would make it ambiguous.
+    """
+    queries = {content.name: query(live, content) for content in contents}
+    schemas = sorted({_layer(content.name) for content in contents} - {SYSTEM})
+    statements = [render(exp.Create(this=table(name), kind="SCHEMA")) for name in schemas]
+    for content in contents:
+        view = _view(content.name)
+        statements.append(_create(view, queries[content.name]))
+        statements.extend(_comments(view, content.description, content.comments))
+    for name, text, comment in system_views:
+        view = table(name)
+        statements.append(_create(view, text.transform(_inline, queries)))
+        statements.extend(_comments(view, comment, ()))
+    return statements
+
+
+def is_current(bi_file: Path, live: Path, statements: Sequence[str]) -> bool:
+    """Whether the BI file was made by these statements."""
+    mark = _mark(live)
+    return bi_file.is_file() and mark.is_file() and mark.read_text(encoding="utf-8") == _digest(statements)
+
+
+def write(bi_file: Path, live: Path, statements: Sequence[str]) -> None:
+    """Make the BI file anew and rename it into place; open readers keep the one they have."""
+    part = bi_file.with_name(f"{bi_file.name}.tmp")
+    part.unlink(missing_ok=True)
+    connection = duckdb.connect(str(part))
+    try:
+        for text in statements:
+            connection.execute(text)
+    finally:
+        connection.close()
+    sync(part)
+    part.rename(bi_file)
+    sync(bi_file.parent)
+    mark = _mark(live)
+    mark.write_text(_digest(statements), encoding="utf-8")
+    sync(mark)
+
+
+def _inline(node: exp.Expression, queries: dict[str, exp.Query]) -> exp.Expression:
+    """Put a system table's query where a view names the table, so that the view needs no name of its file."""
+    if not isinstance(node, exp.Table) or node.db != SYSTEM:
+        return node
+    return queries[f"{SYSTEM}.{node.name}"].copy().subquery(node.alias or node.name)
+
+
+def _create(view: exp.Table, text: exp.Expr) -> str:
+    return render(exp.Create(this=view.copy(), kind="VIEW", expression=text))
+
+
+def _comments(view: exp.Table, description: str, columns: Sequence[tuple[str, str]]) -> list[str]:
+    found = [_comment(view, "VIEW", description)] if description else []
+    for name, text in columns:
+        target = column(name)
+        target.set("table", view.this.copy())
+        if view.args.get("db"):
+            target.set("db", view.args["db"].copy())
+        found.append(_comment(target, "COLUMN", text))
+    return found
+
+
+def _comment(target: exp.Expression, kind: str, text: str) -> str:
+    return render(exp.Comment(this=target.copy(), kind=kind, expression=exp.Literal.string(text)))
+
+
+def _view(name: str) -> exp.Table:
+    return table(name.removeprefix(f"{SYSTEM}."))
+
+
+def _layer(name: str) -> str:
+    return name.split(".")[0]
+
+
+def _mark(live: Path) -> Path:
+    return live / "views.sha256"
+
+
+def _digest(statements: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join((duckdb.__version__, *statements)).encode()).hexdigest()
