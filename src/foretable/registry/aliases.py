@@ -1,0 +1,128 @@
+"""Names that point to a version: ``champion`` is what ``predict_<model>`` calls."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import duckdb
+
+from foretable.errors import UnknownName, UsageError, nearest
+from foretable.registry.together import together
+from foretable.registry.versions import Version, version_of, versions
+
+CHAMPION = "champion"
+_ROLLBACK = "rollback from "
+_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_VERSION = re.compile(r"v?(\d+)\Z")
+
+
+def champion(connection: duckdb.DuckDBPyConnection, model: str) -> Version | None:
+    """The version that ``predict_<model>`` calls, or None before the first promotion."""
+    number = _aliases(connection, model.lower()).get(CHAMPION)
+    return version_of(connection, model, number) if number is not None else None
+
+
+def resolve(connection: duckdb.DuckDBPyConnection, reference: str) -> Version:
+    """The version that ``churn@4``, ``churn@champion`` or plain ``churn`` (its champion) means.
+
+    Raises
+    ------
+    UsageError
+        The reference is not of that form.
+    UnknownName
+        There is no such model, version or alias.
+    """
+    model, at, name = reference.strip().lower().partition("@")
+    number = _VERSION.match(name)
+    if not _NAME.match(model) or (at and not number and not _NAME.match(name)):
+        raise UsageError(f"{reference!r} names no model version", hint="write model@version or model@alias: churn@4, churn@champion")
+    if number:
+        return version_of(connection, model, int(number[1]))
+    versions(connection, model)
+    aliases = _aliases(connection, model)
+    alias = name or CHAMPION
+    if alias not in aliases:
+        hint = nearest(alias, aliases) if aliases else f"promote a version: foretable promote {model}@1"
+        raise UnknownName(f"model {model} has no {alias}", hint=hint)
+    return version_of(connection, model, aliases[alias])
+
+
+def promote(connection: duckdb.DuckDBPyConnection, model: str, version: int, *, reason: str, alias: str = CHAMPION) -> Version:
+    """Let an alias point to a version, in one transaction (the caller's, if there is one).
+
+    ``predict_<model>`` (for the champion) and ``predict_<model>__<alias>`` call it from then on. Nothing
+    changes where the alias points there already.
+
+    Raises
+    ------
+    UnknownName
+        There is no such model or version.
+    UsageError
+        The alias is no lower-case identifier, or looks like a version.
+    """
+    if not _NAME.match(alias) or _VERSION.match(alias) or "__" in alias:
+        raise UsageError(f"{alias!r} cannot be an alias", hint="use a lower-case identifier such as champion or challenger")
+    with together(connection):
+        found = version_of(connection, model, version)
+        if _aliases(connection, found.model).get(alias) != version:
+            _point(connection, found, alias, reason)
+    return found
+
+
+def rollback(connection: duckdb.DuckDBPyConnection, model: str) -> Version:
+    """Make the previous champion champion again, in one transaction (the caller's, if there is one).
+
+    A second rollback goes one champion further back.
+
+    Raises
+    ------
+    UnknownName
+        There is no such model, or it has no champion.
+    UsageError
+        There was no champion before this one.
+    """
+    with together(connection):
+        current = resolve(connection, f"{model}@{CHAMPION}")
+        previous = _previous(connection, current.model)
+        if previous is None:
+            raise UsageError(
+                f"{current} is the first champion of {current.model}: there is none to go back to",
+                hint=f"promote another version: foretable promote {current.model}@N",
+            )
+        found = version_of(connection, model, previous)
+        _point(connection, found, CHAMPION, f"{_ROLLBACK}{current.version}")
+    return found
+
+
+def _previous(connection: duckdb.DuckDBPyConnection, model: str) -> int | None:
+    history = connection.execute(
+        "SELECT version, reason FROM foretable.alias_history WHERE model = ? AND alias = ? ORDER BY set_at, rowid", [model, CHAMPION]
+    ).fetchall()
+    champions: list[int] = []
+    for version, reason in history:
+        if reason.startswith(_ROLLBACK):
+            champions.pop()
+        else:
+            champions.append(version)
+    return champions[-2] if len(champions) > 1 else None
+
+
+def _aliases(connection: duckdb.DuckDBPyConnection, model: str) -> dict[str, int]:
+    return dict(connection.execute("SELECT alias, version FROM foretable.model_aliases WHERE model = ?", [model]).fetchall())
+
+
+def _point(connection: duckdb.DuckDBPyConnection, found: Version, alias: str, reason: str) -> None:
+    # Here, because the functions import this package for the signature.
+    from foretable.udf.functions import install_macros
+
+    previous = _aliases(connection, found.model).get(alias)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    connection.execute("DELETE FROM foretable.model_aliases WHERE model = ? AND alias = ?", [found.model, alias])
+    connection.execute("INSERT INTO foretable.model_aliases VALUES (?, ?, ?, ?)", [found.model, alias, found.version, now])
+    connection.execute(
+        "INSERT INTO foretable.alias_history VALUES (?, ?, ?, ?, ?, ?)", [found.model, alias, found.version, previous, now, reason]
+    )
+    install_macros(connection, found.model, found.version, f"predict_{found.model}__{alias}")
+    if alias == CHAMPION:
+        install_macros(connection, found.model, found.version, f"predict_{found.model}")
