@@ -4,6 +4,7 @@ A row of ``clean`` that breaks a rule goes to quarantine with the reason; in the
 rule stops the refresh, because there the mistake would be ours.
 """
 
+import ibis
 import pandera.ibis as pa
 
 import foretable as ft
@@ -32,10 +33,10 @@ ft.schema(
         {
             "customerID": pa.Column(str, pa.Check.str_length(min_value=1)),
             "gender": pa.Column(str),
-            "SeniorCitizen": pa.Column("int64", pa.Check.isin([0, 1])),
+            "SeniorCitizen": pa.Column(int, pa.Check.isin([0, 1])),
             "Partner": one_of(ANSWERS),
             "Dependents": one_of(ANSWERS),
-            "tenure": pa.Column("int64", pa.Check.ge(0)),
+            "tenure": pa.Column(int, pa.Check.ge(0)),
             "PhoneService": one_of(ANSWERS),
             "MultipleLines": one_of(PHONE_ANSWERS),
             "InternetService": one_of(INTERNET),
@@ -61,7 +62,7 @@ ft.schema(
     pa.DataFrameSchema(
         {
             "customer_id": pa.Column(str, pa.Check.str_length(min_value=1)),
-            "tenure": pa.Column("int32", pa.Check.ge(0)),
+            "tenure": pa.Column(ibis.dtype("int32"), pa.Check.ge(0)),
             "contract": one_of(CONTRACTS),
             "internet_service": one_of(INTERNET),
             "payment_method": one_of(PAYMENTS),
@@ -83,8 +84,8 @@ ft.schema(
     "features.telco_customer_months",
     pa.DataFrameSchema(
         {
-            "months_active": pa.Column("int64", pa.Check.ge(3)),
-            "months_to_renewal": pa.Column("int64", pa.Check.in_range(1, 24)),
+            "months_active": pa.Column(int, pa.Check.ge(3)),
+            "months_to_renewal": pa.Column(int, pa.Check.in_range(1, 24)),
             "monthly_charge": pa.Column(float, pa.Check.ge(0)),
             "charges_to_date": pa.Column(float, pa.Check.ge(0)),
             "term_progress": pa.Column(float, pa.Check.in_range(0, 1)),
@@ -112,7 +113,7 @@ for plan in ("decisions.action_plan", "decisions.action_plan_as_published"):
         plan,
         pa.DataFrameSchema(
             {
-                "rank": pa.Column("int64", pa.Check.ge(1)),
+                "rank": pa.Column(int, pa.Check.ge(1)),
                 "expected_value": pa.Column(checks=pa.Check.gt(0)),
                 "cost": pa.Column(checks=pa.Check.in_range(0, 50)),
                 "cumulative_cost": pa.Column(checks=pa.Check.le(50_000), nullable=True),

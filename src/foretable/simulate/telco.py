@@ -195,9 +195,12 @@ def _table(traits: Traits, tenure: np.ndarray, left: np.ndarray, rng: np.random.
 
 
 def _monthly_charges(traits: Traits, rng: np.random.Generator) -> np.ndarray:
-    list_price = shape.PHONE_PRICE * traits["phone"] + shape.LINES_PRICE * traits["lines"] + shape.INTERNET_PRICE[traits["internet"]]
-    list_price = list_price + shape.PROTECTION_PRICE * sum(traits[name] for name in shape.PROTECTION)
-    list_price = list_price + shape.STREAMING_PRICE * sum(traits[name] for name in shape.STREAMING)
+    list_price: np.ndarray = (
+        shape.PHONE_PRICE * traits["phone"] + shape.LINES_PRICE * traits["lines"] + shape.INTERNET_PRICE[traits["internet"]]
+    )
+    for names, price in ((shape.PROTECTION, shape.PROTECTION_PRICE), (shape.STREAMING, shape.STREAMING_PRICE)):
+        for name in names:
+            list_price = list_price + price * traits[name]
     nickels = np.round((list_price + rng.normal(0, shape.PRICE_NOISE, len(list_price))) * 20)
     charges: np.ndarray = np.round(np.maximum(nickels / 20, 18.25), 2)
     return charges
@@ -206,8 +209,8 @@ def _monthly_charges(traits: Traits, rng: np.random.Generator) -> np.ndarray:
 def _total_charges(monthly: np.ndarray, tenure: np.ndarray, rng: np.random.Generator) -> pa.Array:
     """Text as in IBM's file: prices moved a little over the months, and a blank where no month is complete."""
     drift = rng.normal(0, 12, len(monthly)) * np.sqrt(np.maximum(tenure - 1, 0))
-    total = np.round(np.maximum(monthly * tenure + drift, monthly) * 20) / 20
-    return pc.if_else(pa.array(tenure == 0), " ", pa.array(np.round(total, 2)).cast(pa.string()))
+    total = np.round(np.round(np.maximum(monthly * tenure + drift, monthly) * 20) / 20, 2)
+    return pc.if_else(pa.array(tenure == 0), " ", pa.array(total).cast(pa.string()))
 
 
 def _customer_ids(n: int) -> pa.Array:
@@ -239,7 +242,8 @@ def _read_traits(customers: pa.Table) -> Traits:
         return found
 
     def yes(column: str) -> np.ndarray:
-        return (codes(column, ("Yes",)) == 0).astype(np.int64)
+        flags: np.ndarray = (codes(column, ("Yes",)) == 0).astype(np.int64)
+        return flags
 
     return {
         "contract": codes("Contract", shape.CONTRACTS),
