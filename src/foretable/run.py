@@ -13,8 +13,8 @@ from foretable.compile.graph import Graph
 from foretable.progress import Listener, Progress, silent
 from foretable.publish import publish
 from foretable.refresh.fingerprint import declaration_fingerprint
+from foretable.refresh.observe import observe
 from foretable.refresh.plan import Plan, plan
-from foretable.refresh.state import observe
 from foretable.refresh.sync import mount_files, require_recorded
 from foretable.refresh.watermark import now
 from foretable.refresh.wave import WaveReport, run_wave

@@ -17,23 +17,19 @@ from foretable.declare.model import EntitySplit
 from foretable.declare.tables import Label
 from foretable.errors import DeclarationError, TrainingError, UnknownName, nearest
 from foretable.quality import require
+from foretable.refresh.fingerprint import source_fingerprint
 from foretable.refresh.watermark import later, now, watermark
 from foretable.sql import column, render, statement, table
 from foretable.warehouse import wave
 
 AS_OF = "as_of"
 
-_HASH = """
-SELECT md5(string_agg(row_hash, '' ORDER BY row_hash)) FROM (SELECT md5(CAST(t AS VARCHAR)) AS row_hash FROM $source AS t)
-"""
-
-
 @dataclass(frozen=True)
 class TrainingSet:
     """A materialised training set: table ``training.<model>``, one row per key (and ``as_of``).
 
     ``as_of`` is the name of the date column, None where the label has no clock; ``features`` are the
-    inputs in order; ``hash`` identifies the content; ``positives`` counts rows whose label is 1.
+    inputs in order; ``hash`` identifies the content (it also changes with DuckDB's version); ``positives`` counts rows whose label is 1.
     """
 
     table: str
@@ -212,10 +208,15 @@ def _described(connection: duckdb.DuckDBPyConnection, graph: Graph, model: str, 
             where=str(declared.label.origin),
             hint=f"look at the label: foretable show {declared.label.name}",
         )
-    digest = connection.execute(statement(_HASH, source=table(target))).fetchall()[0][0]
+    digest, _ = source_fingerprint(connection, target, _columns(connection, target))
     keys = declared.label.entity.keys if declared.label.entity else ()
     features = tuple(name for names in feature_columns(graph, model).values() for name in names)
     return TrainingSet(target, declared.name, keys, AS_OF if clocked else None, label, features, digest, row[0], row[1], row[2], row[3])
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, target: str) -> dict[str, str]:
+    rows = connection.execute(statement("DESCRIBE SELECT * FROM $source", source=table(target))).fetchall()
+    return {row[0]: row[1] for row in rows}
 
 
 def _record(connection: duckdb.DuckDBPyConnection, built: TrainingSet) -> None:

@@ -1,0 +1,120 @@
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from foretable.compile import compile_project
+from foretable.declare.load import load_project
+from foretable.refresh.plan import Drop, plan, table_as_of
+from foretable.refresh.state import SourceState, State, TableState
+
+CLOCK = datetime(2026, 3, 1, 14, 30)
+USAGE, SCORES, CALLS = "features.customer_usage", "predictions.churn", "decisions.calls"
+
+
+@pytest.fixture
+def graph(shop):
+    return compile_project(load_project(shop))
+
+
+@pytest.fixture
+def fresh():
+    sources = {name: SourceState(f"print of {name}", 10, CLOCK) for name in ("raw.customers", "raw.orders", "raw.plans")}
+    return State(sources=sources)
+
+
+def built(graph, state, clock=CLOCK):
+    """The state after everything was trained and built."""
+    state = replace(state, champions={"churn": 1}, trained=frozenset({"churn"}))
+    steps = plan(graph, state, clock).builds
+    tables = {step.table: TableState(graph.tables[step.table].fingerprint, step.inputs, step.as_of, 5, 1) for step in steps}
+    return replace(state, tables=tables, existing=frozenset(tables))
+
+
+def actions(planned):
+    return {step.table: step.action for step in planned.builds}
+
+
+def test_an_empty_warehouse_is_trained_and_built_in_order(graph, fresh):
+    planned = plan(graph, fresh, CLOCK)
+    assert [(step.model, step.reason) for step in planned.trainings] == [("churn", "no version yet")]
+    assert [step.table for step in planned.builds] == [USAGE, SCORES, CALLS]
+    assert set(actions(planned).values()) == {"REINITIALIZE"}
+
+
+def test_a_second_plan_has_nothing_to_do(graph, fresh):
+    planned = plan(graph, built(graph, fresh), CLOCK)
+    assert planned.trainings == () and planned.work == ()
+    assert {step.reason for step in planned.builds} == {"nothing changed"}
+
+
+def test_a_changed_source_rebuilds_what_is_made_from_it(graph, fresh):
+    state = built(graph, fresh)
+    changed = replace(state, sources=state.sources | {"raw.plans": SourceState("other", 11, None)})
+    assert actions(plan(graph, changed, CLOCK)) == {USAGE: "FULL", SCORES: "FULL", CALLS: "FULL"}
+
+
+def test_a_new_champion_rescores_and_nothing_else(graph, fresh):
+    state = replace(built(graph, fresh), champions={"churn": 2})
+    assert actions(plan(graph, state, CLOCK)) == {USAGE: "NO_DATA", SCORES: "FULL", CALLS: "FULL"}
+
+
+def test_within_a_day_nothing_moves_and_the_next_day_everything_does(graph, fresh):
+    state = built(graph, fresh)
+    later = {name: replace(seen, watermark=None) for name, seen in state.sources.items()}
+    state = replace(state, sources=later)
+    assert plan(graph, state, CLOCK.replace(hour=23)).work == ()
+    tomorrow = plan(graph, state, CLOCK.replace(day=2))
+    assert actions(tomorrow) == {USAGE: "FULL", SCORES: "FULL", CALLS: "FULL"}
+    assert tomorrow.builds[0].reason == "as_of moved from 2026-03-01 00:00"
+
+
+def test_an_outage_of_an_activity_source_holds_the_clock_and_a_register_does_not(graph, fresh):
+    silent = {"raw.orders": replace(fresh.sources["raw.orders"], watermark=datetime(2026, 2, 10, 5))}
+    assert table_as_of(graph, replace(fresh, sources=fresh.sources | silent), USAGE, CLOCK) == datetime(2026, 2, 10)
+    quiet = {"raw.customers": replace(fresh.sources["raw.customers"], watermark=datetime(2025, 2, 10))}
+    assert table_as_of(graph, replace(fresh, sources=fresh.sources | quiet), USAGE, CLOCK) == datetime(2026, 3, 1)
+
+
+def test_without_training_the_scores_are_blocked_with_the_cure(graph, fresh):
+    planned = plan(graph, fresh, CLOCK, train=False)
+    assert actions(planned) == {USAGE: "REINITIALIZE"}
+    assert "foretable train churn" in planned.blocked[SCORES]
+    assert planned.blocked[CALLS] == f"{SCORES} was not built"
+
+
+def test_what_failed_and_what_stands_on_it_is_left_out(graph, fresh):
+    planned = plan(graph, built(graph, fresh), CLOCK, full_refresh=True, without={USAGE: "boom"})
+    assert planned.builds == ()
+    assert planned.blocked == {USAGE: "boom", SCORES: f"{USAGE} was not built", CALLS: f"{SCORES} was not built"}
+
+
+def test_selecting_a_table_whose_upstream_is_missing_says_so(graph, fresh):
+    planned = plan(graph, replace(fresh, champions={"churn": 1}), CLOCK, select={SCORES}, train=False)
+    assert "--select +predictions.churn" in planned.blocked[SCORES]
+
+
+def test_a_changed_definition_reinitialises(graph, fresh, shop):
+    state = built(graph, fresh)
+    path = shop / "sql/top.sql"
+    path.write_text(path.read_text().replace("LIMIT 100", "LIMIT 50"))
+    planned = plan(compile_project(load_project(shop)), state, CLOCK)
+    assert actions(planned) == {USAGE: "NO_DATA", SCORES: "NO_DATA", CALLS: "REINITIALIZE"}
+
+
+def test_a_declaration_that_disappeared_shows_as_a_drop(graph, fresh, shop):
+    state = built(graph, fresh)
+    (shop / "sql/top.sql").unlink()
+    assert plan(compile_project(load_project(shop)), state, CLOCK).drops == (Drop(CALLS),)
+    (shop / "pipelines/churn.py").touch()
+
+
+def test_a_table_that_somebody_dropped_is_built_again(graph, fresh):
+    state = built(graph, fresh)
+    planned = plan(graph, replace(state, existing=state.existing - {CALLS}), CLOCK)
+    assert actions(planned)[CALLS] == "REINITIALIZE"
+
+
+def test_changed_rules_check_the_table_again(graph, fresh):
+    state = replace(built(graph, fresh), rules={USAGE: "new rules"})
+    assert actions(plan(graph, state, CLOCK))[USAGE] == "FULL"
