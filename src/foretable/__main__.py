@@ -1,0 +1,5 @@
+"""``python -m foretable``."""
+
+from foretable.cli import main
+
+main()

@@ -1,0 +1,109 @@
+"""The command line: one application, and how every ending becomes an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from foretable import __version__
+from foretable.cli import console, workspace
+from foretable.errors import ForetableError
+
+STOPPED = 130
+GROUPS = ("start", "read", "refresh", "query", "models", "data", "worlds", "storage")
+
+app = typer.Typer(
+    name="foretable",
+    epilog="Start with:  foretable init mine && cd mine && foretable run",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        console.say(f"foretable {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    project: Annotated[Path, typer.Option("--project", "-C", metavar="FOLDER", help="Where the project is.", show_default=False)] = Path(),
+    wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for a warehouse that another process writes to.")] = 10.0,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
+    _: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)] = False,
+) -> None:
+    """Tables that foretell: machine learning in SQL, inside the warehouse."""
+    workspace.configure(workspace.Workspace(project, wait, debug))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and say how it ended: 0 done, 1 failed, 2 usage, 3 a gate refused."""
+    for group in GROUPS:
+        importlib.import_module(f"foretable.cli.{group}")
+    try:
+        code = app(list(arguments), prog_name="foretable", standalone_mode=False)
+        if code == STOPPED:
+            raise KeyboardInterrupt
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        console.error("stopped", hint="the warehouse stands as the last finished wave left it; the same command goes on from there")
+        return STOPPED
+    except BrokenPipeError:
+        # Who read us has left (`| head`): give the interpreter nothing to flush into.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except TyperException as problem:
+        return _usage(problem)
+    except ForetableError as problem:
+        _trace()
+        console.error(problem)
+        return problem.exit_code
+    except Exception as problem:
+        return _unexpected(problem)
+    return code if isinstance(code, int) else 0
+
+
+def _usage(problem: Any) -> int:
+    context = getattr(problem, "ctx", None)
+    command = context.command_path if context is not None else "foretable"
+    message = problem.format_message()
+    if type(problem).__name__ == "NoArgsIsHelpError":
+        console.note(message)
+    else:
+        console.error(message[:1].lower() + message[1:].rstrip("."), hint=f"see: {command} --help")
+    return problem.exit_code
+
+
+def _unexpected(problem: Exception) -> int:
+    if "duckdb" in sys.modules and isinstance(problem, sys.modules["duckdb"].Error):
+        from foretable.udf import explain
+        from foretable.warehouse import translate
+
+        _trace()
+        known = translate(problem) or explain(problem) or ForetableError(str(problem).rstrip())
+        console.error(known)
+        return known.exit_code
+    _trace()
+    if isinstance(problem, OSError) and problem.strerror:
+        console.error(f"{problem.filename}: {problem.strerror}" if problem.filename else problem.strerror)
+        return 1
+    hint = "this is a fault of foretable, not yours; see where it comes from with: foretable --debug …"
+    console.error(f"{type(problem).__name__}: {problem}", hint="" if workspace.debugging() else hint)
+    return 1
+
+
+def _trace() -> None:
+    if workspace.debugging():
+        import traceback
+
+        console.note(traceback.format_exc().rstrip())

@@ -1,0 +1,171 @@
+"""What plans, runs and trainings tell: for people, and as plain data for --json."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from foretable.cli import console, describe, highlights
+
+if TYPE_CHECKING:
+    from foretable.refresh import Plan
+    from foretable.run import RunReport
+    from foretable.session import Session
+    from foretable.train import TrainingReport
+
+FIRST = 10
+
+
+def interval(metric: str, value: float | None, low: float | None, high: float | None) -> str:
+    """``roc_auc 0.864 [0.852, 0.876]``: a metric and its 95 % interval."""
+    if value is None:
+        return ""
+    return f"{metric} {value:.3f}" + (f" [{low:.3f}, {high:.3f}]" if low is not None and high is not None else "")
+
+
+def plan(planned: Plan) -> None:
+    """Print a plan: what would be done, and why."""
+    for step in planned.trainings:
+        console.say(f"train {step.model}: {step.reason}")
+    rows: list[list[Any]] = [[b.table, b.action, b.as_of, b.reason] for b in planned.builds]
+    rows += [[name, "BLOCKED", None, reason] for name, reason in planned.blocked.items()]
+    rows += [[drop.table, "DROP", None, "nothing declares it; dropped only with --prune"] for drop in planned.drops]
+    console.table(["table", "action", "as of", "why"], rows, limit=None)
+    if not planned.trainings and not planned.work:
+        console.say("nothing to do: every table is up to date")
+
+
+def plan_facts(planned: Plan) -> dict[str, Any]:
+    """A plan as plain data."""
+    return {
+        "train": [{"model": step.model, "reason": step.reason} for step in planned.trainings],
+        "tables": [{"table": b.table, "action": b.action, "as_of": b.as_of, "reason": b.reason} for b in planned.builds],
+        "blocked": dict(planned.blocked),
+        "drop": [drop.table for drop in planned.drops],
+    }
+
+
+def training(done: TrainingReport) -> None:
+    """Print a training: candidates, their metrics with intervals, and what the gate said."""
+    rows = []
+    for found in done.candidates:
+        metric = found.trained.evaluation(done.gate.metric)
+        rows.append(
+            [
+                f"{done.model}@{found.version}",
+                found.trained.candidate,
+                interval(metric.metric, metric.value, metric.low, metric.high),
+                "champion" if found.version == done.champion else "",
+                f"{found.parity.max_difference:.1e} on {found.parity.rows + found.parity.probes:,} rows",
+            ]
+        )
+    console.table(["version", "candidate", "on held-out rows", "", "SQL differs from native by"], rows, limit=None)
+    positives = f", {done.training.positives:,} of them positive" if done.training.positives else ""
+    console.say(
+        f"learned from {done.training.table}: {console.count(done.training.row_count, 'row')}{positives}; {console.duration(done.seconds)}"
+    )
+    console.say(f"gate: {done.gate.reason}")
+    for text in dict.fromkeys([*done.notes, *(note for found in done.candidates for note in found.trained.notes)]):
+        console.say(f"note: {text}")
+
+
+def training_facts(done: TrainingReport) -> dict[str, Any]:
+    """A training as plain data."""
+    return {
+        "model": done.model,
+        "champion": done.champion,
+        "gate": {
+            "accepted": done.gate.accepted,
+            "reason": done.gate.reason,
+            "metric": done.gate.metric,
+            "difference": done.gate.difference,
+        },
+        "training_set": {
+            "table": done.training.table,
+            "rows": done.training.row_count,
+            "positives": done.training.positives,
+            "hash": done.training.hash,
+        },
+        "candidates": [
+            {
+                "version": found.version,
+                "candidate": found.trained.candidate,
+                "parameters": dict(found.trained.parameters),
+                "metrics": {
+                    f"{e.split}/{e.segment}/{e.metric}": {"value": e.value, "low": e.low, "high": e.high, "rows": e.row_count}
+                    for e in found.trained.evaluations
+                },
+            }
+            for found in done.candidates
+        ],
+        "seconds": done.seconds,
+    }
+
+
+def outcome(session: Session, done: RunReport) -> None:
+    """Print a run: tables, models, whom to act on first, where the files are, what to try next."""
+    wrote = [built for built in done.wave.built if built.action != "NO_DATA"]
+    if not wrote and not done.trainings and not done.wave.failed and not done.wave.blocked:
+        console.say(f"nothing to do: {console.count(len(done.wave.built), 'table')} up to date ({console.duration(done.seconds)})")
+    else:
+        _tables(done)
+    for trained in done.trainings:
+        console.heading(f"model {trained.model}")
+        training(trained)
+    for name, columns, rows in highlights.act_first(session, [built.table for built in done.wave.built], FIRST):
+        console.heading(f"{name}: act on these first" if rows else f"{name}: nobody to act on")
+        if rows:
+            console.table(columns, rows)
+    if done.published is not None:
+        console.heading("published")
+        console.say(f"{describe.near(session, str(done.published))} opens in any DuckDB client or BI tool")
+        console.say(f"{describe.near(session, str(done.published.parent / 'current'))} holds the same tables as Parquet")
+    _next(session)
+
+
+def _tables(done: RunReport) -> None:
+    rows: list[list[Any]] = [
+        [b.table, b.action, b.row_count, b.quarantined or None, None if b.action == "NO_DATA" else console.duration(b.seconds), b.reason]
+        for b in done.wave.built
+    ]
+    rows += [[name, "FAILED", None, None, None, error.message] for name, error in done.wave.failed.items()]
+    rows += [[name, "BLOCKED", None, None, None, reason] for name, reason in done.wave.blocked.items()]
+    wrote = sum(b.action != "NO_DATA" for b in done.wave.built)
+    rest = f"{len(done.wave.built) - wrote:,} unchanged, {console.duration(done.seconds)}"
+    console.heading(f"wave {done.wave.wave}: {console.count(wrote, 'table')} built, {rest}")
+    quarantined = any(b.quarantined for b in done.wave.built)
+    kept = [0, 1, 2, 3, 4, 5] if quarantined else [0, 1, 2, 4, 5]
+    names = ["table", "action", "rows", "quarantined", "time", "why"]
+    console.table([names[i] for i in kept], [[row[i] for i in kept] for row in rows], limit=None)
+
+
+def outcome_facts(done: RunReport) -> dict[str, Any]:
+    """A run as plain data."""
+    return {
+        "wave": done.wave.wave,
+        "tables": [
+            {
+                "table": b.table,
+                "action": b.action,
+                "reason": b.reason,
+                "as_of": b.as_of,
+                "rows": b.row_count,
+                "quarantined": b.quarantined,
+                "seconds": b.seconds,
+            }
+            for b in done.wave.built
+        ],
+        "failed": {name: {"message": error.message, "where": error.where, "hint": error.hint} for name, error in done.wave.failed.items()},
+        "blocked": dict(done.wave.blocked),
+        "trained": [training_facts(trained) for trained in done.trainings],
+        "published": str(done.published) if done.published else None,
+        "seconds": done.seconds,
+    }
+
+
+def _next(session: Session) -> None:
+    console.heading("next")
+    example = highlights.example_query(session.graph)
+    if example:
+        console.say(f'  foretable sql "{example}"')
+    for command in ("foretable status", "foretable models", "foretable ls"):
+        console.say(f"  {command}")

@@ -1,0 +1,51 @@
+"""Commands that keep the warehouse safe: backup, restore."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from foretable.cli import console, workspace
+from foretable.cli.app import app
+from foretable.errors import UsageError
+
+
+@app.command()
+def backup(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="FOLDER", help="Where to; by default backups/ of the project.", show_default=False)
+    ] = None,
+) -> None:
+    """Copy the warehouse: data, features, models and their history are one file.
+
+    \b
+    Examples:
+      foretable backup
+      foretable backup /mnt/safe
+    """
+    from foretable.warehouse import backup as copy_to
+
+    session = workspace.session()
+    console.say(str(copy_to(session.warehouse, folder or session.root / "backups")))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="BACKUP", help="A file that backup wrote.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Put a backup in the warehouse's place; the replaced file is kept under backups/.
+
+    \b
+    Examples:
+      foretable restore backups/warehouse-20260131-120000-000000.duckdb
+    """
+    from foretable.warehouse import restore as put_back
+
+    session = workspace.session()
+    if session.warehouse.exists() and not yes and not console.confirmed(f"replace {session.warehouse.name} by {file}?"):
+        raise UsageError("not restored", hint="say yes, or add --yes")
+    put_back(file, session.warehouse)
+    console.say(f"{session.warehouse.name} is {file} again; what it replaced is under backups/")

@@ -1,0 +1,92 @@
+"""The command that makes data: simulate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from foretable.cli import console
+from foretable.cli.app import app
+from foretable.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+WORLDS = ("telco", "sample")
+ENDINGS = (".csv", ".parquet", ".duckdb")
+
+
+@app.command()
+def simulate(
+    world: Annotated[
+        str, typer.Argument(metavar="WORLD", help="telco, or sample: the sample warehouse.", autocompletion=lambda: list(WORLDS))
+    ],
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="A .csv, .parquet or .duckdb file.", show_default="WORLD.csv")
+    ] = None,
+    customers: Annotated[int | None, typer.Option(help="How many.", min=1, show_default="7043, the sample 2500")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed makes the same data.", show_default="0, the sample 2026")] = None,
+    truth: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the true hazards too, to be kept aside.", show_default=False)
+    ] = None,
+) -> None:
+    """Make customers of a known shape, at any scale.
+
+    \b
+    Examples:
+      foretable simulate telco --to telco.csv
+      foretable simulate telco --customers 100000 --seed 7 --to big.parquet --truth hazards.parquet
+      foretable simulate sample --to warehouse.duckdb.sample
+    """
+    from foretable import simulate as worlds
+
+    if world not in WORLDS:
+        raise UsageError(f"no world is called {world!r}", hint=nearest(world, WORLDS))
+    if world == "sample":
+        given = {name: value for name, value in (("customers", customers), ("seed", seed)) if value is not None}
+        console.say(str(worlds.build_sample(to or Path("warehouse.duckdb.sample"), **given)))
+        return
+    target = to or Path(f"{world}.csv")
+    made = worlds.simulate_telco(customers or 7043, seed or 0)
+    _write(made, target, f"raw.{world}")
+    console.say(f"{target}: {console.count(made.num_rows, 'customer')}")
+    if truth is not None:
+        hazards = worlds.telco_hazards(made)
+        _write(hazards, truth, f"truth.{world}_hazards")
+        console.say(f"{truth}: {console.count(hazards.num_rows, 'month')}")
+
+
+def _write(rows: pa.Table, target: Path, table: str) -> None:
+    """Write a file of the kind that its ending names, complete or not at all."""
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    writers: Mapping[str, Callable[[Path], None]] = {
+        ".csv": lambda path: pyarrow.csv.write_csv(rows, path),
+        ".parquet": lambda path: pyarrow.parquet.write_table(rows, path),
+        ".duckdb": lambda path: _write_duckdb(rows, path, table),
+    }
+    if target.suffix not in writers:
+        raise UsageError(f"cannot write {target}", hint=f"known endings: {', '.join(ENDINGS)}")
+    part = target.with_name(f"{target.name}.tmp")
+    writers[target.suffix](part)
+    part.replace(target)
+
+
+def _write_duckdb(rows: pa.Table, path: Path, name: str) -> None:
+    import duckdb
+    from sqlglot import exp
+
+    from foretable.sql import statement, table
+
+    path.unlink(missing_ok=True)
+    connection = duckdb.connect(path)
+    try:
+        connection.register("made", rows)
+        connection.execute(statement("CREATE SCHEMA $schema", schema=exp.to_identifier(name.split(".")[0], quoted=True)))
+        connection.execute(statement("CREATE TABLE $target AS SELECT * FROM made", target=table(name)))
+    finally:
+        connection.close()

@@ -1,0 +1,278 @@
+"""A project as a person holds it: in a notebook through ``ft.open(".")``, and behind every command."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from foretable.declare.project import find_root, read_config
+from foretable.errors import WarehouseError
+from foretable.progress import Listener, silent
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+    from foretable.compile.graph import Graph
+    from foretable.declare.project import Config, Project
+    from foretable.refresh import Plan
+    from foretable.run import RunReport
+    from foretable.train import TrainingReport
+
+
+class Session:
+    """An open project. It holds no connection: each call opens the warehouse and closes it.
+
+    Parameters
+    ----------
+    root
+        Folder with the project's ``pyproject.toml``.
+    wait
+        Seconds to wait for a warehouse that another process writes to.
+    """
+
+    def __init__(self, root: Path, wait: float = 0.0) -> None:
+        self.root = root
+        self.wait = wait
+
+    def __repr__(self) -> str:
+        return f"<foretable project {self.config.name!r} in {self.root}>"
+
+    @cached_property
+    def config(self) -> Config:
+        """Settings; reading them loads no declaration."""
+        return read_config(self.root)
+
+    @cached_property
+    def project(self) -> Project:
+        """Everything that the project declares."""
+        from foretable.declare.load import load_project
+
+        return load_project(self.root)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The compiled declarations."""
+        from foretable.compile import compile_project
+
+        return compile_project(self.project)
+
+    @property
+    def warehouse(self) -> Path:
+        """Path of the warehouse file."""
+        return self.root / self.config.warehouse
+
+    @contextmanager
+    def connect(self, *, write: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection with every model function registered, closed at the end of the block.
+
+        Raises
+        ------
+        WarehouseError
+            There is no warehouse yet and the connection is only to read, or the file cannot be used.
+        """
+        if not write and not self.warehouse.exists():
+            raise WarehouseError("there is no warehouse yet", where=str(self.warehouse), hint="build it: foretable run")
+        with self._opened(self.warehouse, write=write) as connection:
+            yield connection
+
+    @contextmanager
+    def _opened(self, path: Path, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        from foretable.udf import connect, register_functions
+
+        attach = {alias: self.root / file for alias, file in self.config.attach.items()}
+        connection = connect(path, read_only=not write, wait=self.wait, attach=attach)
+        try:
+            if any((self.root / "udfs").glob("*.py")):  # else nothing need be loaded to run a query
+                register_functions(connection, self.project.functions)
+            yield connection
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _prepared(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A writable connection to a warehouse that is ready for a plan; schemas never recorded are recorded."""
+        from foretable.run import prepare
+
+        self.start_warehouse()
+        with self.connect(write=True) as connection:
+            self._record(connection, only_missing=True)
+            prepare(connection, self.graph)
+            yield connection
+
+    def start_warehouse(self) -> bool:
+        """Copy the project's sample to the warehouse where there is none; True when it was copied."""
+        sample = self._sample()
+        if sample is None or self.warehouse.exists():
+            return False
+        copy = self.warehouse.with_name(f"{self.warehouse.name}.tmp")
+        shutil.copyfile(sample, copy)
+        copy.rename(self.warehouse)
+        return True
+
+    def _sample(self) -> Path | None:
+        sample = self.root / self.config.sample if self.config.sample else None
+        return sample if sample is not None and sample.exists() else None
+
+    def _record(self, connection: duckdb.DuckDBPyConnection, *, only_missing: bool) -> list[str]:
+        from foretable.refresh.sync import mount_files, sync_schemas
+
+        mount_files(connection, self.project)
+        return sync_schemas(connection, self.project, only_missing=only_missing)
+
+    def sync(self) -> list[str]:
+        """Record the schema of every source in ``sql/sources``; gives the sources whose file changed."""
+        self.start_warehouse()
+        with self.connect(write=True) as connection:
+            changed = self._record(connection, only_missing=False)
+        self.__dict__.pop("graph", None)
+        return changed
+
+    def rows(self, query: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Columns and rows of a query, read-only."""
+        with self.connect() as connection:
+            cursor = connection.execute(query, list(parameters))
+            return [part[0] for part in cursor.description or ()], cursor.fetchall()
+
+    def sql(self, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """The result of a query, read-only, with ``predict_<model>()`` at hand; ``.to_pandas()`` follows."""
+        with self.connect() as connection:
+            return connection.execute(query, list(parameters)).to_arrow_table()
+
+    def training_set(self, model: str) -> pa.Table:
+        """Keys, as_of, label and features that a model learns from, point-in-time, built anew.
+
+        Grain: one row per key and date of the spine.
+        """
+        from foretable.sql import statement, table
+        from foretable.train.training_set import build_training_set
+
+        declared = self.project.model(model)
+        with self._prepared() as connection:
+            training = build_training_set(connection, self.graph, declared.name)
+            return connection.execute(statement("SELECT * FROM $rows", rows=table(training.table))).to_arrow_table()
+
+    def selected(self, select: Sequence[str], exclude: Sequence[str]) -> set[str] | None:
+        """Tables that --select and --exclude name; None means all."""
+        return self.graph.select(select, exclude) if select or exclude else None
+
+    def plan(self, select: Sequence[str] = (), exclude: Sequence[str] = (), *, full_refresh: bool = False) -> Plan:
+        """What a run would do, and why; no table is touched. Without a warehouse it looks at a copy of the sample."""
+        from foretable.run import make_plan, prepare
+
+        with TemporaryDirectory() as folder:
+            path = self.warehouse
+            if not path.exists():
+                path = Path(folder) / path.name
+                if (sample := self._sample()) is not None:
+                    shutil.copyfile(sample, path)
+            with self._opened(path, write=True) as connection:
+                self._record(connection, only_missing=True)
+                prepare(connection, self.graph)
+                return make_plan(connection, self.graph, select=self.selected(select, exclude), full_refresh=full_refresh)
+
+    def run(
+        self,
+        select: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        *,
+        replace: Mapping[str, str] | None = None,
+        train: bool = True,
+        full_refresh: bool = False,
+        prune: bool = False,
+        trials: int | None = None,
+        listen: Listener = silent,
+    ) -> RunReport:
+        """Train what has no version, bring the tables up to date, publish.
+
+        Parameters
+        ----------
+        select, exclude
+            As ``--select`` and ``--exclude``; nothing means all tables.
+        replace
+            Sources that are loaded from a file first, ``{"raw.orders": "orders.csv"}``.
+        train, full_refresh, prune, trials
+            As for :func:`foretable.run.run`.
+        listen
+            Told about every model and table.
+        """
+        from foretable.run import run
+
+        replaced = replace or {}
+        self.start_warehouse()
+        if self._all_recorded():
+            self.selected(select, exclude)  # a misspelt name is told before a file replaces anything
+        for name, file in replaced.items():
+            self.ingest(name, [file], replace=True, listen=listen)
+        with self._prepared() as connection:
+            return run(
+                connection, self.graph, select=self.selected(select, exclude), train=train, full_refresh=full_refresh,
+                prune=prune, replaced=list(replaced), trials=trials, listen=listen,
+            )  # fmt: skip
+
+    def _all_recorded(self) -> bool:
+        from foretable.compile.recorded import recorded_path
+
+        return all(recorded_path(self.root, name).is_file() for name in self.project.sources)
+
+    def train(self, model: str, *, trials: int | None = None, listen: Listener = silent) -> TrainingReport:
+        """Train every candidate of a model and let the best one through the gate."""
+        from foretable.train import train_model
+
+        declared = self.project.model(model)
+        with self._prepared() as connection:
+            return train_model(connection, self.graph, declared.name, trials=trials or self.config.trials, listen=listen)
+
+    def ingest(
+        self, table: str, files: Sequence[str], *, replace: bool = False, format: str | None = None, listen: Listener = silent
+    ) -> IngestReport:
+        """Load files into a table, all or nothing; rows that break a rule go to quarantine."""
+        from foretable.quality import ingest
+        from foretable.warehouse import ensure_catalog
+
+        self.start_warehouse()
+        with self.connect(write=True) as connection:
+            ensure_catalog(connection)
+            return ingest(connection, table, files, self._rules(table), replace=replace, format=format, listen=listen)
+
+    def redrive(self, table: str) -> IngestReport:
+        """Check the quarantined rows of a table again, and load those that pass."""
+        from foretable.quality import redrive
+
+        with self.connect(write=True) as connection:
+            return redrive(connection, table, self._rules(table))
+
+    def _rules(self, table: str) -> Any:
+        declared = self.project.schemas.get(table.lower())
+        return declared.schema if declared is not None else None
+
+    def publish(self) -> Path:
+        """Write ``published/`` from what the warehouse holds; a run does it by itself."""
+        from foretable.publish import publish
+
+        with self.connect() as connection:
+            wave = connection.execute("SELECT coalesce(max(wave), 0) FROM foretable.waves").fetchall()[0][0]
+            there = {name for (name,) in connection.execute("SELECT name FROM foretable.tables").fetchall()}
+            tables = [name for name in self.graph.refreshed if name in there and name.split(".")[0] in self.config.publish]
+            return publish(connection, self.root, tables, wave)
+
+
+def open_project(path: str | Path = ".", *, wait: float = 0.0) -> Session:
+    """Open the project at or above ``path``.
+
+    Raises
+    ------
+    DeclarationError
+        No folder there has a ``pyproject.toml`` with ``[tool.foretable]``.
+
+    Examples
+    --------
+    >>> import foretable as ft
+    >>> ft.open(".").training_set("churn").to_pandas()  # doctest: +SKIP
+    """
+    return Session(find_root(Path(path)), wait)
