@@ -1,0 +1,130 @@
+"""What must hold before anything is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from foretable.errors import GateRefused, TrainingError
+from foretable.registry.signature import Feature
+from foretable.train.metrics import roc_auc
+from foretable.train.split import NAMES, TEST, TRAIN, VALIDATION
+
+LEAST = {TRAIN: 20, VALIDATION: 5, TEST: 5}
+"""Rows of the rarer class that a split needs."""
+LEAK_AUC = 0.995
+MOST_NAMED = 5
+
+
+class LabelLeak(TrainingError, GateRefused):  # noqa: N818 named for what it found, as all in foretable.errors
+    """A feature alone tells the label; exit code 3, as for every refusal."""
+
+
+def outcome(label: pa.ChunkedArray, where: str) -> np.ndarray:
+    """The label as 0.0 and 1.0.
+
+    Raises
+    ------
+    TrainingError
+        It has NULLs, or other values.
+    """
+    if label.null_count:
+        raise TrainingError(
+            f"{label.null_count:,} of {len(label):,} labels are NULL",
+            where=where,
+            hint="a label that is not known yet has no place in a training set: filter such rows out in the label's query",
+        )
+    values: np.ndarray = pc.cast(label, pa.float64()).to_numpy()
+    other = np.unique(values[(values != 0) & (values != 1)])
+    if len(other):
+        raise TrainingError(
+            f"a classification learns 0 and 1, but the label also has {', '.join(f'{value:g}' for value in other[:MOST_NAMED])}",
+            where=where,
+            hint="compare it with a limit in the label's query",
+        )
+    return values
+
+
+def enough(outcome: np.ndarray, split: np.ndarray, where: str) -> None:
+    """Refuse splits with too few rows of either class.
+
+    Raises
+    ------
+    TrainingError
+        With the counts of every split.
+    """
+    counts = {part: np.bincount(outcome[split == part].astype(int), minlength=2) for part in NAMES}
+    if all(counts[part].min() >= least for part, least in LEAST.items()):
+        return
+    found = "; ".join(f"{NAMES[part]} {c[1]:,} of {c.sum():,}" for part, c in counts.items())
+    needed = ", ".join(f"{least} in {NAMES[part]}" for part, least in LEAST.items())
+    raise TrainingError(
+        f"too few examples: rows of class 1 are {found}; of each class at least {needed} are needed",
+        where=where,
+        hint="take a longer history or a longer horizon, or another split=",
+    )
+
+
+def informative(rows: pa.Table, features: Sequence[Feature]) -> tuple[tuple[Feature, ...], tuple[str, ...]]:
+    """Leave out features that are the same on every training row.
+
+    Returns
+    -------
+    tuple
+        The features that vary, and a note for each that does not.
+    """
+    kept, notes = [], []
+    for feature in features:
+        distinct = pc.count_distinct(rows[feature.name], mode="all").as_py()
+        if distinct > 1:
+            kept.append(feature)
+        else:
+            what = "always NULL" if rows[feature.name].null_count else f"always {rows[feature.name][0].as_py()}"
+            notes.append(f"feature {feature.name} is left out: {what} in the training rows")
+    return tuple(kept), tuple(notes)
+
+
+def no_leak(matrix: np.ndarray, outcome: np.ndarray, split: np.ndarray, features: Sequence[Feature], table: str) -> None:
+    """Refuse a feature that alone orders the label almost perfectly.
+
+    A number is tried with its NULLs lowest and highest; a category by its rate of the label in the
+    training rows, on the other rows.
+
+    Raises
+    ------
+    LabelLeak
+        With the ROC-AUC that the feature reaches alone.
+    """
+    train, others = split == TRAIN, split > TRAIN
+    for position, feature in enumerate(features):
+        values = matrix[:, position]
+        if feature.kind == "category":
+            auc = _category_auc(values, outcome, train, others, len(feature.vocabulary))
+        else:
+            auc = _number_auc(values[train], outcome[train])
+        if auc > LEAK_AUC:
+            raise LabelLeak(
+                f"this feature alone tells {auc:.2%} of positives from negatives (ROC-AUC {auc:.4f}): the label leaks into it",
+                where=f"{table}.{feature.name}",
+                hint="read only what is known before as_of(), or list the column in the model's exclude=",
+            )
+
+
+def _number_auc(values: np.ndarray, outcome: np.ndarray) -> float:
+    unknown = np.isnan(values)
+    sides = (-np.inf, np.inf) if unknown.any() else (0.0,)
+    found = [roc_auc(outcome, np.where(unknown, side, values)) for side in sides]
+    return max(max(auc, 1 - auc) for auc in found)
+
+
+def _category_auc(codes: np.ndarray, outcome: np.ndarray, train: np.ndarray, others: np.ndarray, size: int) -> float:
+    slots = np.where(np.isnan(codes), size, codes).astype(int)
+    known = slots >= 0
+    seen = np.bincount(slots[train & known], minlength=size + 1)
+    hits = np.bincount(slots[train & known], weights=outcome[train & known], minlength=size + 1)
+    overall = outcome[train].mean()
+    rates = np.where(seen > 0, hits / np.maximum(seen, 1), overall)
+    return roc_auc(outcome[others], np.where(known, rates[slots], overall)[others])

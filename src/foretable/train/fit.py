@@ -1,0 +1,143 @@
+"""One candidate: searched, fitted, calibrated, exported, evaluated."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+
+from foretable.declare.model import Candidate, Model
+from foretable.errors import DeclarationError
+from foretable.progress import Listener, Progress
+from foretable.train.calibration import expit, fit_sigmoid
+from foretable.train.estimators import Fit, fitter
+from foretable.train.evaluate import evaluate
+from foretable.train.metrics import RANK, SUMS, ranking, sums
+from foretable.train.prepare import Prepared
+from foretable.train.result import Trained, Trial
+from foretable.train.search import SEARCH_ROWS, search, search_sample
+from foretable.train.split import TRAIN, VALIDATION
+
+
+def fit_candidate(model: Model, candidate: Candidate, prepared: Prepared, *, trials: int, listen: Listener) -> Trained:
+    """Fit one candidate of a model to a prepared training set.
+
+    Parameters
+    ----------
+    model
+        The declaration.
+    candidate
+        One of its candidates.
+    prepared
+        The rows, by :func:`foretable.train.prepare.prepare`.
+    trials
+        Parameter sets to try where the candidate has ranges.
+    listen
+        Told about every trial.
+
+    Raises
+    ------
+    DeclarationError
+        The estimator or a parameter is unknown, or the gate's metric is none of a classification.
+    """
+    name = f"{model.name}: {candidate.name}"
+    train = prepared.rows(TRAIN)
+
+    def told(trial: Trial) -> None:
+        detail = f"trial {trial.trial + 1} of {trials}: {model.gate.metric} {trial.value:.4f}"
+        listen(Progress(name, "running", detail, trial.seconds, (trial.trial + 1) / trials))
+
+    with _steady():
+        objective = _Objective(model, candidate, prepared)
+        direction = model.gate.higher_is_better
+        parameters, tried = search(candidate, objective, trials=trials, seed=model.seed, higher_is_better=direction, listen=told)
+        outcome = prepared.outcome[train]
+        weights = _weights(outcome, np.ones(len(train)), model.weights)
+        features = prepared.signature.features
+        fit = fitter(model, candidate)(prepared.matrix[train], outcome, weights, features, parameters, model.seed)
+        slope, offset = _calibration(model, fit, prepared)
+        onnx = fit.export(slope, offset)
+        native = partial(_native, fit, slope, offset)
+        probability = native(prepared.matrix)
+    notes = []
+    if tried and len(train) > SEARCH_ROWS:
+        notes.append(f"{candidate.name} was searched on {SEARCH_ROWS:,} of {len(train):,} training rows and fitted to all")
+    if model.calibration and slope == 0:
+        notes.append(f"{candidate.name} ranks the validation rows no better than chance: everybody gets the base rate")
+    evaluations = evaluate(
+        prepared.outcome,
+        probability,
+        prepared.split,
+        prepared.clusters,
+        threshold=model.threshold,
+        seed=model.seed,
+        segments={"latest": prepared.latest},
+    )
+    return Trained(candidate.name, parameters, prepared.signature, onnx, evaluations, tried, native, tuple(notes))
+
+
+def _native(fit: Fit, slope: float, offset: float, matrix: np.ndarray) -> np.ndarray:
+    return expit(slope * fit.margin(matrix) + offset)
+
+
+def _calibration(model: Model, fit: Fit, prepared: Prepared) -> tuple[float, float]:
+    if model.calibration is None:
+        return 1.0, 0.0
+    rows = prepared.rows(VALIDATION)
+    return fit_sigmoid(fit.margin(prepared.matrix[rows]), prepared.outcome[rows])
+
+
+def _weights(outcome: np.ndarray, base: np.ndarray, scheme: str | None) -> np.ndarray:
+    """Weights per row; ``balanced`` gives both classes the same total, and keeps the sum."""
+    if scheme is None:
+        return base
+    positive = outcome == 1
+    total = base.sum()
+    balanced: np.ndarray = base * np.where(positive, total / (2 * base[positive].sum()), total / (2 * base[~positive].sum()))
+    return balanced
+
+
+class _Objective:
+    """The gate's metric on the validation rows, for parameters fitted to a sample of the training rows."""
+
+    def __init__(self, model: Model, candidate: Candidate, prepared: Prepared) -> None:
+        self.model, self.prepared = model, prepared
+        self.fitter = fitter(model, candidate)
+        if model.gate.metric not in (*RANK, *SUMS):
+            raise DeclarationError(
+                f"model {model.name}: {model.gate.metric} is no metric of a classification",
+                where=str(model.origin),
+                hint="take roc_auc, pr_auc, log_loss or brier",
+            )
+
+    def __call__(self, parameters: object) -> float:
+        train, prepared, model = self.prepared.rows(TRAIN), self.prepared, self.model
+        chosen, base = search_sample(prepared.outcome[train], model.seed)
+        rows = train[chosen]
+        outcome = prepared.outcome[rows]
+        weights = _weights(outcome, base, model.weights)
+        fit = self.fitter(prepared.matrix[rows], outcome, weights, prepared.signature.features, parameters, model.seed)  # type: ignore[arg-type]
+        slope, offset = _calibration(model, fit, prepared)
+        held_out = prepared.rows(VALIDATION)
+        return metric(model.gate.metric, prepared.outcome[held_out], _native(fit, slope, offset, prepared.matrix[held_out]))
+
+
+def metric(name: str, outcome: np.ndarray, probability: np.ndarray) -> float:
+    """One metric of probabilities, without an interval."""
+    if name in RANK:
+        return float(ranking(outcome, probability).measure(np.ones(len(outcome)))[RANK.index(name)])
+    rows = sums(outcome, probability, threshold=0.5)
+    return float(rows.measure(rows.rows.sum(axis=0))[SUMS.index(name)])
+
+
+@contextmanager
+def _steady() -> Iterator[None]:
+    """One BLAS thread, so that sums do not depend on the machine; no chatter about tolerances."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,144 @@
+"""What training hands on: fitted candidates, their evaluations, and the report of a whole training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretable.registry.signature import Signature
+
+if TYPE_CHECKING:
+    from foretable.train.training_set import TrainingSet
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One metric on one set of rows.
+
+    ``split`` is train, validation or test; ``segment`` is ``all`` or a part of it; ``low`` and ``high``
+    bound the 95 % bootstrap interval, ``None`` where there is none.
+    """
+
+    split: str
+    segment: str
+    metric: str
+    value: float
+    low: float | None
+    high: float | None
+    row_count: int
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial of the search: parameters and the gate's metric on the validation rows."""
+
+    candidate: str
+    trial: int
+    parameters: Mapping[str, Any]
+    value: float
+    state: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How closely the SQL function followed the native estimator.
+
+    ``rows`` counts rows of the training set, ``probes`` made-up rows (NULLs, unseen categories, values
+    beside thresholds); ``max_difference`` is in the unit of the output.
+    """
+
+    rows: int
+    probes: int
+    max_difference: float
+    tolerance: float
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A candidate, fitted and exported.
+
+    ``native`` maps an encoded float64 matrix to the output by the estimator's own code, without ONNX.
+    """
+
+    candidate: str
+    parameters: Mapping[str, Any]
+    signature: Signature
+    onnx: bytes
+    evaluations: tuple[Evaluation, ...]
+    trials: tuple[Trial, ...]
+    native: Callable[[np.ndarray], np.ndarray]
+    notes: tuple[str, ...] = ()
+
+    def value(self, metric: str, split: str = "test", segment: str = "all") -> float:
+        """A metric's value on a split."""
+        return self.evaluation(metric, split, segment).value
+
+    def evaluation(self, metric: str, split: str = "test", segment: str = "all") -> Evaluation:
+        """The evaluation of a metric on a split.
+
+        Raises
+        ------
+        KeyError
+            It was not measured.
+        """
+        for evaluation in self.evaluations:
+            if (evaluation.metric, evaluation.split, evaluation.segment) == (metric, split, segment):
+                return evaluation
+        raise KeyError((metric, split, segment))
+
+
+@dataclass(frozen=True)
+class GateDecision:
+    """Whether a version may become champion, and the evidence.
+
+    ``difference`` is challenger less champion in the unit of ``metric``, turned so that more is better;
+    ``low`` and ``high`` bound its 95 % bootstrap interval. They are ``None`` without a champion to beat.
+    """
+
+    accepted: bool
+    reason: str
+    metric: str
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A fitted candidate and the version number that it got."""
+
+    version: int
+    trained: Trained
+    parity: Parity
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """A whole training of one model.
+
+    ``candidates`` are in the order of the gate's metric on the validation rows, best first; ``best`` went
+    to the gate. ``notes`` say what was left out or done differently from the declaration.
+    """
+
+    model: str
+    training: TrainingSet
+    candidates: tuple[Registered, ...]
+    gate: GateDecision
+    previous: int | None
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    split_rows: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def best(self) -> Registered:
+        """The candidate that went to the gate."""
+        return self.candidates[0]
+
+    @property
+    def champion(self) -> int | None:
+        """The champion's version after this training."""
+        return self.best.version if self.gate.accepted else self.previous

@@ -1,0 +1,99 @@
+"""XGBoost's trees, in float32 as XGBoost itself compares them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from foretable.registry.signature import Feature
+
+DEFAULTS: Mapping[str, Any] = {
+    "n_estimators": 200,
+    "max_depth": 4,
+    "learning_rate": 0.1,
+    "min_child_weight": 1.0,
+    "subsample": 1.0,
+    "colsample_bytree": 1.0,
+    "gamma": 0.0,
+    "reg_alpha": 0.0,
+    "reg_lambda": 1.0,
+    "max_delta_step": 0.0,
+    "max_bin": 256,
+}
+THREADS = 2
+"""Fixed, whatever the machine has: sums of gradients depend on how the rows are shared out."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Where the columns of the trees come from.
+
+    Numbers and booleans come first, as they are; then one indicator per category: 1 or 0, for a NULL
+    NaN, so that each split learns where NULLs go. An unseen category is 0 everywhere.
+    """
+
+    numeric: tuple[int, ...]
+    levels: tuple[tuple[int, int], ...]
+    """(feature, code) of each indicator."""
+
+    def columns(self, matrix: np.ndarray) -> np.ndarray:
+        """The float32 columns for encoded rows."""
+        columns = np.empty((len(matrix), len(self.numeric) + len(self.levels)), dtype=np.float32)
+        columns[:, : len(self.numeric)] = matrix[:, list(self.numeric)]
+        for position, (feature, code) in enumerate(self.levels, start=len(self.numeric)):
+            values = matrix[:, feature]
+            columns[:, position] = np.where(np.isnan(values), np.nan, values == code)
+        return columns
+
+
+def split_of(features: Sequence[Feature]) -> Split:
+    """The columns that features give."""
+    numeric = tuple(j for j, feature in enumerate(features) if feature.kind != "category")
+    levels = tuple((j, code) for j, feature in enumerate(features) for code in range(len(feature.vocabulary)))
+    return Split(numeric, levels)
+
+
+@dataclass(frozen=True, eq=False)
+class TreeFit:
+    """A fitted booster."""
+
+    features: tuple[Feature, ...]
+    split: Split
+    booster: Any
+
+    def margin(self, matrix: np.ndarray) -> np.ndarray:
+        """The logit of each encoded row, by XGBoost."""
+        margins: np.ndarray = self.booster.inplace_predict(self.split.columns(matrix), predict_type="margin")
+        return margins.astype(np.float64)
+
+    def export(self, slope: float, offset: float) -> bytes:
+        """ONNX that gives the probability at the logit ``slope · margin + offset``."""
+        from foretable.train.trees_onnx import tree_graph
+
+        learner = json.loads(bytes(self.booster.save_raw("json")))["learner"]
+        return tree_graph(learner, self.split, len(self.features), slope, offset)
+
+
+def fit_trees(
+    matrix: np.ndarray,
+    outcome: np.ndarray,
+    weights: np.ndarray,
+    features: Sequence[Feature],
+    parameters: Mapping[str, Any],
+    seed: int,
+) -> TreeFit:
+    """Fit gradient-boosted trees to encoded rows."""
+    import xgboost
+
+    settings = {**DEFAULTS, **parameters}
+    rounds = settings.pop("n_estimators")
+    split = split_of(features)
+    data = xgboost.QuantileDMatrix(
+        split.columns(matrix), outcome, weight=weights, nthread=THREADS, max_bin=settings["max_bin"]
+    )
+    fixed = {"objective": "binary:logistic", "tree_method": "hist", "nthread": THREADS, "seed": seed, "verbosity": 0}
+    return TreeFit(tuple(features), split, xgboost.train({**settings, **fixed}, data, rounds))

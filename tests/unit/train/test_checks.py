@@ -1,0 +1,102 @@
+"""What stops a training before it starts, each with its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import duckdb
+import pytest
+
+import foretable as ft
+from foretable.errors import DeclarationError, GateRefused, TrainingError
+from foretable.train.checks import LabelLeak
+from foretable.train.features import read_rows
+from foretable.train.prepare import Prepared, prepare
+from foretable.train.training_set import TrainingSet
+
+Declare = Callable[..., ft.Model]
+
+
+def prepared(connection: duckdb.DuckDBPyConnection, training: TrainingSet, model: ft.Model) -> Prepared:
+    return prepare(model, read_rows(connection, training), training)
+
+
+def with_column(connection: duckdb.DuckDBPyConnection, training: TrainingSet, expression: str) -> TrainingSet:
+    connection.execute(f"CREATE TABLE training.more AS SELECT *, {expression} AS extra FROM training.churn")
+    return replace(training, table="training.more", features=(*training.features, "extra"))
+
+
+def test_null_labels(connection: duckdb.DuckDBPyConnection, training: TrainingSet, declare: Declare) -> None:
+    connection.execute("UPDATE training.churn SET churned = NULL WHERE customer_id < 2")
+    with pytest.raises(TrainingError, match="10 of 3,000 labels are NULL") as caught:
+        prepared(connection, training, declare())
+    assert caught.value.where == "training.churn.churned"
+
+
+def test_labels_other_than_0_and_1(connection: duckdb.DuckDBPyConnection, training: TrainingSet, declare: Declare) -> None:
+    connection.execute("UPDATE training.churn SET churned = 2 WHERE customer_id < 2")
+    with pytest.raises(TrainingError, match="also has 2"):
+        prepared(connection, training, declare())
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+def test_too_few_of_a_class(connection: duckdb.DuckDBPyConnection, training: TrainingSet, declare: Declare, keep: int) -> None:
+    connection.execute("UPDATE training.churn SET churned = ? WHERE customer_id >= 20", [1 - keep])
+    with pytest.raises(TrainingError, match=r"rows of class 1 are train .* of .*; validation .*; test .*at least 20 in train"):
+        prepared(connection, training, declare())
+
+
+@pytest.mark.parametrize(
+    ("expression", "note"),
+    [("7", "extra is left out: always 7"), ("NULL::DOUBLE", "extra is left out: always NULL"), ("'x'", "extra is left out: always x")],
+)
+def test_features_that_never_vary_are_left_out_and_named(
+    connection: duckdb.DuckDBPyConnection, training: TrainingSet, declare: Declare, expression: str, note: str
+) -> None:
+    found = prepared(connection, with_column(connection, training, expression), declare())
+    assert [f.name for f in found.signature.features] == list(training.features)
+    assert any(note in each for each in found.notes)
+
+
+def test_a_feature_that_is_only_sometimes_null_stays(
+    connection: duckdb.DuckDBPyConnection, training: TrainingSet, declare: Declare
+) -> None:
+    found = prepared(connection, with_column(connection, training, "CASE WHEN customer_id % 2 = 0 THEN 1 END"), declare())
+    assert found.signature.features[-1].name == "extra"
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        "churned * 10 + random()",
+        "-churned + random() / 2",
+        "CASE WHEN churned = 1 THEN random() END",
+        "churned = 1",
+        "CASE WHEN churned = 1 THEN 'left' ELSE ['a', 'b'][1 + customer_id % 2] END",
+        "CASE WHEN churned = 0 THEN ['a', 'b'][1 + customer_id % 2] END",
+    ],
+)
+def test_a_leaking_feature_is_refused_by_name(
+    connection: duckdb.DuckDBPyConnection, training: TrainingSet, declare: Declare, leak: str
+) -> None:
+    with pytest.raises(LabelLeak, match="ROC-AUC") as caught:
+        prepared(connection, with_column(connection, training, leak), declare())
+    assert caught.value.where == "training.more.extra"
+    assert isinstance(caught.value, GateRefused) and caught.value.exit_code == 3
+
+
+def test_a_strong_feature_is_no_leak(connection: duckdb.DuckDBPyConnection, training: TrainingSet, declare: Declare) -> None:
+    prepared(connection, with_column(connection, training, "churned + random() * 1.2"), declare())
+
+
+def test_a_time_split_needs_dates(connection: duckdb.DuckDBPyConnection, training: TrainingSet, declare: Declare) -> None:
+    with pytest.raises(DeclarationError, match="has no dates"):
+        prepared(connection, training, declare(split=ft.TimeSplit()))
+
+
+def test_without_a_split_entities_are_held_out(connection: duckdb.DuckDBPyConnection, training: TrainingSet, declare: Declare) -> None:
+    by_default = prepared(connection, training, declare(split=None))
+    declared = prepared(connection, training, declare())
+    assert (by_default.split == declared.split).all()
