@@ -12,7 +12,7 @@ from foretable.compile.recorded import Columns, read_recorded, write_recorded
 from foretable.declare.project import Project
 from foretable.declare.source import Source
 from foretable.errors import DeclarationError, UnknownName, nearest
-from foretable.sql import parse, render, statement, table
+from foretable.sql import DIALECT, parse, render, statement, table
 
 READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".json": "read_json", ".jsonl": "read_json", ".ndjson": "read_json"}
 
@@ -102,9 +102,14 @@ def require_recorded(connection: duckdb.DuckDBPyConnection, project: Project, sc
                     where=f"{name}.{column}",
                     hint="restore it, or accept the change: foretable sync",
                 )
-            if found.upper() != kind.upper():
+            if _spelt(found) != _spelt(kind):
                 raise DeclarationError(
                     f"the column is {found}, recorded as {kind}",
                     where=f"{name}.{column}",
                     hint="restore the type, or accept the change: foretable sync",
                 )
+
+
+def _spelt(kind: str) -> str:
+    """A type in one spelling: DuckDB says VARCHAR where the recorded DDL says TEXT."""
+    return exp.DataType.build(kind, dialect=DIALECT, udt=True).sql(DIALECT).upper()
