@@ -1,1 +1,19 @@
 """What crosses from layer to layer is checked here: rules, quarantine, ingest."""
+
+from foretable.quality.check import Violation, check_table, require
+from foretable.quality.quarantine import quarantine_of, split_clean
+from foretable.quality.redrive import RedriveReport, quarantined, redrive
+from foretable.quality.rules import Rule, row_rules
+
+__all__ = [
+    "RedriveReport",
+    "Rule",
+    "Violation",
+    "check_table",
+    "quarantine_of",
+    "quarantined",
+    "redrive",
+    "require",
+    "row_rules",
+    "split_clean",
+]

@@ -196,9 +196,9 @@ def _duplicates(
     return found
 
 
-def key_text(key: tuple[str, ...]) -> Any:
-    """A key's values as one text: ``7590-VHVEG, 3``."""
-    values = [exp.func("coalesce", exp.cast(column_tree(name), "text"), exp.Literal.string("NULL")) for name in key]
+def key_text(key: tuple[str, ...], of: str = "") -> Any:
+    """A key's values as one text: ``7590-VHVEG, 3``; ``of`` is the alias of their table."""
+    values = [exp.func("coalesce", exp.cast(column_tree(name, of), "text"), exp.Literal.string("NULL")) for name in key]
     return exp.func("concat_ws", exp.Literal.string(", "), *values)
 
 

@@ -128,12 +128,11 @@ def _predicate(check: Any, rows: ir.Table, column: str | None) -> ir.BooleanValu
     if hasattr(test, "_function_registry"):  # a built-in; a schema made before the backend was registered holds a stale copy
         test = type(check).get_builtin_check_fn(check.name)
     given = test(IbisData(rows, column), **check._check_kwargs)
-    found: ir.BooleanValue = ibis.literal(True)
-    for part in _parts(given, rows):
+    parts = _parts(given, rows)
+    for part in parts:
         if not part.type().is_boolean():
             raise TypeError(f"the check gives {part.type()}, not boolean")
-        found = found & part
-    return found
+    return ibis.and_(*parts)
 
 
 def _parts(given: Any, rows: ir.Table) -> list[ir.Value]:
