@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+from sqlglot import exp
 
 from foretable.compile.graph import Compiled, Graph
 from foretable.compile.recorded import Columns, read_recorded
@@ -19,7 +20,7 @@ from foretable.declare.project import Project
 from foretable.declare.resolve import resolving
 from foretable.declare.tables import DynamicTable, Label, ScoringTable
 from foretable.errors import CycleError, DeclarationError, ForetableError, UnknownName, nearest
-from foretable.sql import parse, render
+from foretable.sql import parse, render, table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -97,8 +98,8 @@ class _Compiler:
             if columns is None:
                 origin = str(self.project.sources[name].origin)
                 raise DeclarationError(f"the schema of source {name} is not recorded", where=origin, hint="record it: foretable sync")
-            self.schemas[name] = columns
             self._scratch.add_table(name, columns)
+            self.schemas[name] = self._scratch.describe(exp.select("*").from_(table(name)))
         return self.schemas[name]
 
     def _place(self) -> str:

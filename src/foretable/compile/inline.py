@@ -12,6 +12,7 @@ from typing import cast
 from sqlglot import exp
 
 from foretable.compile.asof import cut, fill
+from foretable.compile.good_rows import good_rows
 from foretable.compile.graph import Graph
 from foretable.compile.references import qualified
 
@@ -55,4 +56,6 @@ def _evaluated(graph: Graph, name: str, as_of: datetime | None) -> exp.Query:
             return renamed
         return node
 
-    return cast(exp.Query, fill(compiled.query, moment).transform(rename))
+    query = cast(exp.Query, fill(compiled.query, moment).transform(rename))
+    rules = graph.project.schemas.get(name)
+    return good_rows(query, compiled.columns, rules.schema) if rules is not None and name.startswith("clean.") else query

@@ -45,7 +45,7 @@ def read_recorded(root: Path, source: str) -> Columns | None:
 def recorded_text(source: str, columns: Columns) -> str:
     """The file that records a schema."""
     definitions = [
-        exp.ColumnDef(this=exp.to_identifier(name, quoted=True), kind=exp.DataType.build(kind, dialect=DIALECT, udt=True))
+        exp.ColumnDef(this=exp.to_identifier(name, quoted=True), kind=exp.var(kind))  # DuckDB's own spelling, as it is
         for name, kind in columns.items()
     ]
     tree = exp.Create(kind="TABLE", this=exp.Schema(this=table(source), expressions=definitions))

@@ -97,7 +97,7 @@ def run_wave(
     while True:
         planned = replan({name: error.message for name, error in failed.items()})
         try:
-            built = _attempt(connection, graph, state, planned, number, trigger, prune, listen)
+            built = _attempt(_Work(connection, graph, state, number, listen), planned, trigger, prune)
             blocked = {name: reason for name, reason in planned.blocked.items() if name not in failed}
             return WaveReport(number, built, failed, blocked)
         except _TableError as failure:
@@ -107,41 +107,46 @@ def run_wave(
             number = history.next_wave(connection)
 
 
-def _attempt(
-    connection: duckdb.DuckDBPyConnection,
-    graph: Graph,
-    state: State,
-    planned: Plan,
-    number: int,
-    trigger: str,
-    prune: bool,
-    listen: Listener,
-) -> tuple[Built, ...]:
-    drops = planned.drops if prune else ()
-    built = []
-    with wave(connection):
-        history.open_wave(connection, number, trigger)
-        for build in planned.builds:
-            if build.action == "NO_DATA":
-                done = _unchanged(build, state)
-            else:
-                listen(Progress(build.table, "started", build.reason))
-                done = _guarded(connection, graph, state, build, number)
-            listen(Progress(build.table, "skipped" if build.action == "NO_DATA" else "done", _detail(done), done.seconds))
-            history.record(connection, graph, number, build, done.row_count, done.seconds)
-            built.append(done)
-        for drop in drops:
-            connection.execute(render(exp.Drop(kind="TABLE", this=table(drop.table), exists=True)))
-            history.forget(connection, number, drop.table)
-            listen(Progress(drop.table, "done", "dropped"))
-        history.record_sources(connection, graph, state, number)
-        history.close_wave(connection, number)
-    return tuple(built)
+@dataclass(frozen=True)
+class _Work:
+    """What every step of one attempt needs."""
+
+    connection: duckdb.DuckDBPyConnection
+    graph: Graph
+    state: State
+    wave: int
+    listen: Listener
 
 
-def _guarded(connection: duckdb.DuckDBPyConnection, graph: Graph, state: State, build: Build, number: int) -> Built:
+def _attempt(work: _Work, planned: Plan, trigger: str, prune: bool) -> tuple[Built, ...]:
+    with wave(work.connection):
+        history.open_wave(work.connection, work.wave, trigger)
+        built = tuple(_step(work, build) for build in planned.builds)
+        for drop in planned.drops if prune else ():
+            work.connection.execute(render(exp.Drop(kind="TABLE", this=table(drop.table), exists=True)))
+            history.forget(work.connection, work.wave, drop.table)
+            work.listen(Progress(drop.table, "done", "dropped"))
+        history.record_sources(work.connection, work.graph, work.state, work.wave)
+        history.close_wave(work.connection, work.wave)
+    return built
+
+
+def _step(work: _Work, build: Build) -> Built:
+    if build.action == "NO_DATA":
+        done = _unchanged(build, work.state)
+        work.listen(Progress(build.table, "skipped", "unchanged"))
+    else:
+        work.listen(Progress(build.table, "started", build.reason))
+        done = _guarded(work, build)
+        note = f", {done.quarantined:,} in quarantine" if done.quarantined else ""
+        work.listen(Progress(build.table, "done", f"{done.row_count:,} rows{note}", done.seconds))
+    history.record(work.connection, work.graph, work.wave, build, done.row_count, done.seconds)
+    return done
+
+
+def _guarded(work: _Work, build: Build) -> Built:
     try:
-        return _build(connection, graph, state, build, number)
+        return _build(work, build)
     except ForetableError as error:
         error.where = error.where or build.table
         raise _TableError(build, error) from error
@@ -149,20 +154,20 @@ def _guarded(connection: duckdb.DuckDBPyConnection, graph: Graph, state: State, 
         known = translate(error)
         if known is not None:  # the warehouse itself is in trouble: no table is to blame
             raise known from error
-        message = str(error).split("\n\nLINE")[0]
-        raise _TableError(build, ForetableError(message, where=build.table, hint=f"look at its SQL: foretable show {build.table}")) from error
+        message, hint = str(error).split("\n\nLINE")[0], f"look at its SQL: foretable show {build.table}"
+        raise _TableError(build, ForetableError(message, where=build.table, hint=hint)) from error
 
 
-def _build(connection: duckdb.DuckDBPyConnection, graph: Graph, state: State, build: Build, number: int) -> Built:
+def _build(work: _Work, build: Build) -> Built:
     start = time.perf_counter()
-    compiled = graph.tables[build.table]
-    query = fill(compiled.query, build.as_of, state.champions)
+    connection, compiled = work.connection, work.graph.tables[build.table]
+    query = fill(compiled.query, build.as_of, work.state.champions)
     if isinstance(compiled.declared, ScoringTable):
         query = exp.select("*", exp.alias_(literal(build.as_of), "scored_at", quoted=True)).from_(query.subquery("scored"))  # type: ignore[attr-defined]
     create = parse("CREATE OR REPLACE TEMP TABLE staged AS SELECT 1")
     create.set("expression", query)  # as it stands: a subquery would lose its ORDER BY
     connection.execute(render(create))
-    quarantined = _validate(connection, graph, compiled, number)
+    quarantined = _validate(work, compiled)
     _require_key(connection, compiled)
     schema = build.table.rsplit(".", 1)[0]
     connection.execute(statement("CREATE SCHEMA IF NOT EXISTS $schema", schema=exp.to_identifier(schema, quoted=True)))
@@ -172,14 +177,14 @@ def _build(connection: duckdb.DuckDBPyConnection, graph: Graph, state: State, bu
     return Built(build.table, build.action, build.reason, build.as_of, count, quarantined, time.perf_counter() - start)
 
 
-def _validate(connection: duckdb.DuckDBPyConnection, graph: Graph, compiled: Compiled, number: int) -> int:
+def _validate(work: _Work, compiled: Compiled) -> int:
     """Check the staged rows: layer ``clean`` sends bad ones to quarantine, every other layer refuses."""
-    declared = graph.project.schemas.get(compiled.name)
+    declared = work.graph.project.schemas.get(compiled.name)
     if declared is None:
         return 0
     if compiled.name.startswith("clean."):
-        return int(split_clean(connection, STAGED, compiled.name, declared.schema, number))
-    require(connection, STAGED, declared.schema, name=compiled.name)
+        return int(split_clean(work.connection, STAGED, compiled.name, declared.schema, work.wave))
+    require(work.connection, STAGED, declared.schema, name=compiled.name)
     return 0
 
 
@@ -203,10 +208,3 @@ def _require_key(connection: duckdb.DuckDBPyConnection, compiled: Compiled) -> N
 def _unchanged(build: Build, state: State) -> Built:
     before = state.tables[build.table]
     return Built(build.table, build.action, build.reason, before.as_of or build.as_of, before.row_count, 0, 0.0)
-
-
-def _detail(done: Built) -> str:
-    if done.action == "NO_DATA":
-        return "unchanged"
-    note = f", {done.quarantined:,} in quarantine" if done.quarantined else ""
-    return f"{done.row_count:,} rows{note}"

@@ -1,0 +1,194 @@
+"""Waves over a project without models: what is built, what a failure leaves, what a reader sees."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import duckdb
+import pytest
+
+from foretable.compile import compile_project
+from foretable.declare.load import load_project
+from foretable.refresh import observe, plan, run_wave
+from foretable.refresh.watermark import now
+from foretable.run import prepare
+
+DECLARED = {
+    "pipelines/shop.py": """import foretable as ft
+import pandera.ibis as pa
+customer = ft.Entity("customer", key="customer_id")
+ft.Source("raw.orders", entity=customer, time="ordered_at")
+ft.schema("features.spend", pa.DataFrameSchema({"spend": pa.Column(float, pa.Check.ge(0))}))
+""",
+    "sql/sources/raw.orders.sql": "CREATE TABLE raw.orders (customer_id BIGINT, ordered_at TIMESTAMP, amount DOUBLE)",
+    "sql/features.sql": """
+-- Orders so far.
+CREATE DYNAMIC TABLE features.orders ENTITY = customer AS
+SELECT customer_id, count(*) AS n FROM raw.orders WHERE ordered_at < as_of() GROUP BY customer_id;
+CREATE DYNAMIC TABLE features.spend ENTITY = customer AS
+SELECT customer_id, max(amount) AS spend FROM raw.orders GROUP BY customer_id;
+CREATE DYNAMIC TABLE decisions.top AS
+SELECT customer_id, spend FROM features.spend ORDER BY spend DESC, customer_id;
+""",
+}
+
+
+@pytest.fixture
+def root(project):
+    root = project(DECLARED, settings='as_of = "2026-03-01"')
+    with duckdb.connect(root / "warehouse.duckdb") as connection:
+        connection.execute("CREATE SCHEMA raw")
+        connection.execute("CREATE TABLE raw.orders (customer_id BIGINT, ordered_at TIMESTAMP, amount DOUBLE)")
+        connection.execute("INSERT INTO raw.orders SELECT i % 5, TIMESTAMP '2026-02-01' + to_days(i::INTEGER), i FROM range(20) AS t(i)")
+        connection.execute("INSERT INTO raw.orders VALUES (1, '2026-03-01', 3)")
+    return root
+
+
+def refresh(root, **options):
+    graph = compile_project(load_project(root))
+    connection = duckdb.connect(root / "warehouse.duckdb")
+    connection.execute("SET TimeZone = 'UTC'")
+    try:
+        prepare(connection, graph)
+        clock = now(graph)
+        state = observe(connection, graph, clock)
+        prune = options.pop("prune", False)
+        report = run_wave(connection, graph, state, lambda failed: plan(graph, state, clock, without=failed, **options), prune=prune)
+    finally:
+        connection.close()
+    return report
+
+
+def read(root, query):
+    with duckdb.connect(root / "warehouse.duckdb", read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def actions(report):
+    return {done.table: done.action for done in report.built}
+
+
+def edit(root, path, old, new):
+    text = (root / path).read_text()
+    assert old in text
+    (root / path).write_text(text.replace(old, new))
+
+
+def test_a_wave_builds_in_order_and_the_next_one_has_nothing_to_do(root):
+    first = refresh(root)
+    assert set(actions(first).values()) == {"REINITIALIZE"}
+    assert read(root, "FROM features.orders ORDER BY ALL") == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
+    assert [row[1] for row in read(root, "FROM decisions.top")] == [19, 18, 17, 16, 15]
+    second = refresh(root)
+    assert set(actions(second).values()) == {"NO_DATA"}
+    history = read(root, "SELECT wave, action, state, count(*) FROM foretable.refresh_history GROUP BY ALL ORDER BY ALL")
+    assert history == [(1, "REINITIALIZE", "SUCCEEDED", 3), (2, "NO_DATA", "SUCCEEDED", 3)]
+    status = read(root, "SELECT name, kind, last_action, row_count FROM foretable.table_status ORDER BY name")
+    assert status[1] == ("features.orders", "feature view", "REINITIALIZE", 5)
+
+
+def test_only_what_a_change_reaches_is_built(root):
+    refresh(root)
+    edit(root, "sql/features.sql", "max(amount)", "min(amount)")
+    assert actions(refresh(root)) == {"features.orders": "NO_DATA", "features.spend": "REINITIALIZE", "decisions.top": "FULL"}
+
+
+def test_a_table_that_fails_keeps_its_content_and_the_others_are_built(root):
+    refresh(root)
+    before = read(root, "FROM features.spend ORDER BY ALL")
+    with duckdb.connect(root / "warehouse.duckdb") as connection:
+        connection.execute("INSERT INTO raw.orders VALUES (9, '2026-02-02', -1)")
+    report = refresh(root)
+    assert actions(report) == {"features.orders": "FULL"}
+    assert "features.spend.spend" in str(report.failed["features.spend"])
+    assert report.blocked == {"decisions.top": "features.spend was not built"}
+    assert read(root, "FROM features.spend ORDER BY ALL") == before
+    assert read(root, "SELECT count(*) FROM features.orders") == [(6,)]
+    failed = read(root, "SELECT table_name, message FROM foretable.refresh_history WHERE state = 'FAILED'")
+    assert failed[0][0] == "features.spend" and "spend" in failed[0][1]
+    with duckdb.connect(root / "warehouse.duckdb") as connection:
+        connection.execute("DELETE FROM raw.orders WHERE customer_id = 9")
+    healed = refresh(root)
+    assert healed.failed == {} and actions(healed)["features.orders"] == "FULL"
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("SELECT customer_id, 1.0::DOUBLE AS spend FROM raw.orders", "more than one row for customer 0"),
+        ("SELECT nullif(customer_id, 3) AS customer_id, max(amount) AS spend FROM raw.orders GROUP BY customer_id", "a NULL key in"),
+        ("SELECT customer_id, max(error('boom'))::DOUBLE AS spend FROM raw.orders GROUP BY customer_id", "boom"),
+    ],
+)
+def test_a_wrong_feature_view_is_refused_with_the_reason(root, query, message):
+    edit(root, "sql/features.sql", "SELECT customer_id, max(amount) AS spend FROM raw.orders GROUP BY customer_id", query)
+    report = refresh(root)
+    assert message in str(report.failed["features.spend"]) and "Hint:" in str(report.failed["features.spend"])
+    assert read(root, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'spend'") == [(0,)]
+
+
+def test_a_declaration_that_disappears_is_dropped_only_when_asked(root):
+    refresh(root)
+    edit(
+        root,
+        "sql/features.sql",
+        "CREATE DYNAMIC TABLE decisions.top AS\nSELECT customer_id, spend FROM features.spend ORDER BY spend DESC, customer_id;",
+        "",
+    )
+    refresh(root)
+    assert len(read(root, "FROM decisions.top")) == 5
+    refresh(root, prune=True)
+    assert read(root, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'top'") == [(0,)]
+    assert read(root, "SELECT action FROM foretable.refresh_history WHERE table_name = 'decisions.top' ORDER BY wave DESC LIMIT 1") == [
+        ("DROP",)
+    ]
+    assert read(root, "SELECT count(*) FROM foretable.tables WHERE name = 'decisions.top'") == [(0,)]
+
+
+def test_a_source_that_lost_a_column_is_named(root):
+    refresh(root)
+    with duckdb.connect(root / "warehouse.duckdb") as connection:
+        connection.execute("ALTER TABLE raw.orders RENAME amount TO total")
+    with pytest.raises(Exception, match=r"raw\.orders\.amount: the column is gone") as caught:
+        refresh(root)
+    assert "foretable sync" in caught.value.hint
+
+
+@pytest.mark.parametrize("table", ["features.orders", "features.spend", "decisions.top"])
+def test_kill_9_in_mid_wave_leaves_the_last_wave_whole(root, table):
+    refresh(root)
+    with duckdb.connect(root / "warehouse.duckdb") as connection:
+        connection.execute("INSERT INTO raw.orders VALUES (7, '2026-02-02', 70)")
+    before = read(
+        root, "SELECT (SELECT count(*) FROM features.orders), (SELECT count(*) FROM decisions.top), max(wave) FROM foretable.waves"
+    )
+    script = textwrap.dedent("""
+        import os, signal, sys
+        import duckdb
+        from pathlib import Path
+        from foretable.compile import compile_project
+        from foretable.declare.load import load_project
+        from foretable.refresh import observe, plan, run_wave
+        from foretable.refresh.watermark import now
+        from foretable.run import prepare
+        root, table = Path(sys.argv[1]), sys.argv[2]
+        graph = compile_project(load_project(root))
+        connection = duckdb.connect(root / "warehouse.duckdb")
+        prepare(connection, graph)
+        state = observe(connection, graph, now(graph))
+        def die(step):
+            if step.name == table and step.state == "done":
+                os.kill(os.getpid(), signal.SIGKILL)
+        run_wave(connection, graph, state, lambda failed: plan(graph, state, now(graph), without=failed), listen=die)
+        """)
+    done = subprocess.run([sys.executable, "-c", script, str(root), table], capture_output=True, text=True, env=os.environ, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    counts = "SELECT (SELECT count(*) FROM features.orders), (SELECT count(*) FROM decisions.top), max(wave) FROM foretable.waves"
+    assert read(root, counts) == before
+    healed = refresh(root)
+    assert set(actions(healed).values()) == {"FULL"}
+    assert read(root, counts) == [(6, 6, 2)]
