@@ -63,7 +63,7 @@ def _plain(_: re.Match[str]) -> ForetableError:
 _TOLD: tuple[tuple[str, Callable[[re.Match[str]], ForetableError]], ...] = (
     (r"Cannot extract field '(?P<field>[^']+)' from expression \"(?P<value>.+?)\" because it is not a struct", _scalar),
     (r"Could not find key \"(?P<field>[^\"]+)\" in struct", _missing),
-    (r"Table \"features_of\" does not have a column named \"(?P<field>[^\"]+)\"", _missing),
+    (r"\"features_of\" does not have a column named \"(?P<field>[^\"]+)\"", _missing),
     (r"(?P<text>predict_\w+: column \"[^\"]+\" is .+? is expected)", _mistyped),
     (r"Function with name foretable_score(_once)? does not exist", _plain),
 )
