@@ -48,9 +48,10 @@ def replicates(
 
 
 def interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile interval of each column; replicates without a figure (NaN) are left out."""
+    """Percentile interval of each column; replicates without a finite figure are left out."""
     tail = (1 - LEVEL) / 2
     ends = np.full((2, values.shape[1]), np.nan)
+    values = np.where(np.isfinite(values), values, np.nan)
     measured = ~np.isnan(values).all(axis=0)
     ends[:, measured] = np.nanquantile(values[:, measured], [tail, 1 - tail], axis=0)
     return ends[0], ends[1]

@@ -54,7 +54,7 @@ def check_parity(
         Some rows differ by more than the tolerance, are NULL on one side only, or are no number; the
         message shows the worst.
     """
-    from foretable.udf.functions import register_version
+    from foretable.udf import register_version
 
     name = "predict_" + signature.model + "__candidate"
     register_version(connection, name, signature, onnx)
@@ -69,7 +69,7 @@ def check_parity(
             connection.unregister(_PROBES)
         worst = max(worst, _compare(made_up, signature, native, (), "a made-up row"))
     finally:
-        connection.execute(sql.render(exp.Drop(kind="MACRO", this=sql.table(name), exists=True)))
+        connection.remove_function(name)
     return Parity(len(rows), len(made_up), worst, TOLERANCE)
 
 

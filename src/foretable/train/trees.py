@@ -33,7 +33,8 @@ class Split:
     """Where the columns of the trees come from.
 
     Numbers and booleans come first, as they are; then one indicator per category: 1 or 0, for a NULL
-    NaN, so that each split learns where NULLs go. An unseen category is 0 everywhere.
+    NaN, so that each split learns where NULLs go. An unseen category is 0 everywhere: it takes, at every
+    split, the side of those that are not the category asked for.
     """
 
     numeric: tuple[int, ...]

@@ -42,7 +42,7 @@ def test_labels_other_than_0_and_1(connection: duckdb.DuckDBPyConnection, traini
 
 @pytest.mark.parametrize("keep", [0, 1])
 def test_too_few_of_a_class(connection: duckdb.DuckDBPyConnection, training: TrainingSet, declare: Declare, keep: int) -> None:
-    connection.execute("UPDATE training.churn SET churned = ? WHERE customer_id >= 20", [1 - keep])
+    connection.execute("UPDATE training.churn SET churned = ? WHERE customer_id >= 5", [1 - keep])
     with pytest.raises(TrainingError, match=r"rows of class 1 are train .* of .*; validation .*; test .*at least 20 in train"):
         prepared(connection, training, declare())
 
