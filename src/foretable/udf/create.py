@@ -19,8 +19,10 @@ def create_function(
     side_effects: bool = False,
 ) -> None:
     """Register ``call`` over Arrow arrays; NULLs reach it, a call with ``side_effects`` is never run twice for one row."""
+    # As types, since a text that names none fails without saying so.
+    types = [connection.sqltype(parameter) for parameter in parameters]
     connection.create_function(
-        name, call, list(parameters), returns, type=ARROW, null_handling=SPECIAL, side_effects=side_effects
+        name, call, types, connection.sqltype(returns), type=ARROW, null_handling=SPECIAL, side_effects=side_effects
     )
 
 

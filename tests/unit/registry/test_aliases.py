@@ -1,0 +1,130 @@
+"""Aliases: what ``predict_<model>`` calls, and how to go back."""
+
+from __future__ import annotations
+
+import pytest
+
+from foretable.errors import UnknownName, UsageError
+from foretable.registry import champion, promote, resolve, rollback
+
+ROW = "{'spend': 1, 'active': false, 'plan': 'basic'}"
+
+
+@pytest.fixture
+def three(warehouse, register):
+    """A warehouse with versions 1, 2 and 3 of ``churn``, each with a score of its own, and no champion."""
+    for weight in (1.0, 2.0, 3.0):
+        register(warehouse, [weight, 0.0, 0.0])
+    return warehouse
+
+
+def score(connection, name="predict_churn"):
+    return connection.execute(f"SELECT {name}({ROW})").fetchall()[0][0]
+
+
+def history(connection):
+    return connection.execute("SELECT alias, version, previous, reason FROM foretable.alias_history ORDER BY rowid").fetchall()
+
+
+def test_the_champion_is_what_predict_calls(three):
+    assert champion(three, "churn") is None
+    for version in (1, 3, 2):
+        promote(three, "churn", version, reason=f"try {version}")
+        assert champion(three, "Churn").version == version
+        assert score(three) == score(three, f"predict_churn__v{version}") == score(three, "predict_churn__champion")
+        assert three.execute("SELECT DISTINCT model_version FROM predict_churn(features.usage)").fetchall() == [(version,)]
+    assert history(three) == [("champion", 1, None, "try 1"), ("champion", 3, 1, "try 3"), ("champion", 2, 3, "try 2")]
+
+
+def test_another_alias_leaves_the_champion(three):
+    promote(three, "churn", 1, reason="first")
+    promote(three, "churn", 2, reason="to watch", alias="challenger")
+    assert champion(three, "churn").version == 1
+    assert score(three, "predict_churn__challenger") == score(three, "predict_churn__v2")
+    assert three.execute("SELECT champion, challenger FROM foretable.models").fetchall() == [(1, 2)]
+
+
+def test_promoting_the_champion_again_changes_nothing(three):
+    promote(three, "churn", 1, reason="first")
+    promote(three, "churn", 1, reason="again")
+    assert len(history(three)) == 1
+
+
+def test_rollback_goes_back_champion_by_champion(three):
+    for version in (1, 2, 3):
+        promote(three, "churn", version, reason="better")
+    assert rollback(three, "churn").version == 2
+    assert score(three) == score(three, "predict_churn__v2")
+    assert rollback(three, "churn").version == 1
+    with pytest.raises(UsageError, match="churn@1 is the first champion"):
+        rollback(three, "churn")
+    assert history(three)[-1] == ("champion", 1, 2, "rollback from 2")
+    promote(three, "churn", 3, reason="fixed")
+    assert rollback(three, "churn").version == 1
+
+
+def test_promote_and_rollback_join_the_callers_transaction(three):
+    promote(three, "churn", 1, reason="first")
+    three.execute("BEGIN")
+    promote(three, "churn", 2, reason="better")
+    rollback(three, "churn")
+    promote(three, "churn", 3, reason="best")
+    assert score(three) == score(three, "predict_churn__v3")
+    three.execute("ROLLBACK")
+    assert champion(three, "churn").version == 1
+    assert score(three) == score(three, "predict_churn__v1")
+    assert len(history(three)) == 1
+
+
+def test_a_failed_promotion_changes_nothing(three):
+    promote(three, "churn", 1, reason="first")
+    three.execute("DELETE FROM foretable.model_artifacts WHERE version = 2")
+    with pytest.raises(UnknownName, match="churn@2"):
+        promote(three, "churn", 2, reason="half gone")
+    assert champion(three, "churn").version == 1
+    assert len(history(three)) == 1
+
+
+@pytest.mark.parametrize(
+    ("reference", "version"),
+    [("churn@2", 2), ("churn@v2", 2), ("CHURN@Challenger", 3), ("churn@champion", 1), ("churn", 1), (" churn@1 ", 1)],
+)
+def test_references(three, reference, version):
+    promote(three, "churn", 1, reason="first")
+    promote(three, "churn", 3, reason="to watch", alias="challenger")
+    assert resolve(three, reference).version == version
+
+
+@pytest.mark.parametrize("reference", ["", "@", "churn@", "@3", "churn@x y", "churn@4.0", "churn@-1", "ch urn", "churn@1@2"])
+def test_malformed_references(three, reference):
+    with pytest.raises(UsageError, match="model@version"):
+        resolve(three, reference)
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("chrun@1", "no version of a model 'chrun' is registered\nHint: did you mean 'churn'?"),
+        ("chrun@champion", "no version of a model 'chrun' is registered\nHint: did you mean 'churn'?"),
+        ("churn@9", "model churn has no version 9\nHint: it has 1, 2, 3"),
+        ("churn@x", "model churn has no x\nHint: promote a version: foretable promote churn@1"),
+        ("churn", "model churn has no champion\nHint: promote a version: foretable promote churn@1"),
+    ],
+)
+def test_unknown_references(three, reference, message):
+    with pytest.raises(UnknownName) as caught:
+        resolve(three, reference)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("alias", ["v3", "3", "Best", "a b", "a__b", ""])
+def test_an_alias_is_a_plain_name(three, alias):
+    with pytest.raises(UsageError, match="cannot be an alias"):
+        promote(three, "churn", 1, reason="", alias=alias)
+
+
+def test_promoting_what_is_not_there(three):
+    with pytest.raises(UnknownName, match="no version 7"):
+        promote(three, "churn", 7, reason="")
+    with pytest.raises(UnknownName, match="no version of a model 'nobody'"):
+        promote(three, "nobody", 1, reason="")
