@@ -6,9 +6,10 @@ CREATE OR REPLACE MACRO customer_lifetime_value(monthly_revenue, months, margin)
 
 -- EV = p·(success·value − cost) − (1 − p)·false_alarm_cost: what acting on a customer is expected to bring, to the cent.
 -- cost is C_tp, spent on one who would have left; false_alarm_cost is C_fp, lost on one who would have stayed.
+-- Written with p taken out, p·(success·value − cost + false_alarm_cost) − false_alarm_cost, which is exact in DECIMAL.
 CREATE OR REPLACE MACRO expected_value(probability, value, success, cost, false_alarm_cost) AS
     CAST(
-        CAST(probability AS DECIMAL(18, 9))
-            * CAST(CAST(value AS DECIMAL(18, 2)) * CAST(success AS DECIMAL(18, 4)) - CAST(cost AS DECIMAL(18, 2)) AS DECIMAL(18, 6))
-        - (1.000000000 - CAST(probability AS DECIMAL(18, 9))) * CAST(false_alarm_cost AS DECIMAL(18, 6))
+        CAST(probability AS DECIMAL(19, 9)) * CAST(
+            CAST(value AS DECIMAL(18, 2)) * CAST(success AS DECIMAL(18, 4)) - CAST(cost AS DECIMAL(18, 2)) + CAST(false_alarm_cost AS DECIMAL(18, 2))
+        AS DECIMAL(19, 6)) - CAST(false_alarm_cost AS DECIMAL(18, 2))
     AS DECIMAL(18, 2));

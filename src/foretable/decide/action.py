@@ -16,11 +16,11 @@ Number = int | float | str | Decimal
 
 MONEY = "decimal(18, 2)"
 """Cents: what is shown is what is decided on."""
-PROBABILITY = "decimal(18, 9)"
+PROBABILITY = "decimal(19, 9)"
 """A probability to the billionth: the last bits of a double differ between machines, a decision must not."""
 RATE = "decimal(18, 4)"
-# Wide enough for RATE times MONEY; times PROBABILITY it just fits into DuckDB's 38 digits.
-PRODUCT = "decimal(18, 6)"
+# One digit more than 18, or DuckDB would multiply in 64 bits and overflow at a thousand dollars.
+GAIN = "decimal(19, 6)"
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,10 @@ class Action:
         value
             What keeping the customer is worth, in money; rounded to the cent.
         """
-        p = probability.cast(PROBABILITY)
-        saved = (value.cast(MONEY) * literal(self._success, RATE) - literal(self._cost, MONEY)).cast(PRODUCT)
-        false_alarm = literal(self._false_alarm_cost, PRODUCT)
-        expected: ir.DecimalValue = (p * saved - (literal(Decimal(1), PROBABILITY) - p) * false_alarm).cast(MONEY)
+        # p·(success·value − C_tp) − (1 − p)·C_fp with p taken out: one product, which 38 digits hold exactly.
+        false_alarm = literal(self._false_alarm_cost, MONEY)
+        gain = (value.cast(MONEY) * literal(self._success, RATE) - literal(self._cost, MONEY) + false_alarm).cast(GAIN)
+        expected: ir.DecimalValue = (probability.cast(PROBABILITY) * gain - false_alarm).cast(MONEY)
         return expected
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
@@ -27,18 +28,21 @@ def build_sample(path: Path, *, customers: int = CUSTOMERS, seed: int = SEED) ->
     seed
         The seed of every generator.
     """
-    made = path.with_name(path.name + ".tmp")
-    made.unlink(missing_ok=True)
-    connection = duckdb.connect(made, config={"threads": 1, "storage_compatibility_version": "v1.0.0"})
-    try:
-        connection.execute("CREATE SCHEMA raw")
-        telco = simulate_telco(customers, seed)
-        connection.register("simulated_telco", telco)
-        connection.execute("CREATE TABLE raw.telco AS FROM simulated_telco")
-        connection.execute("COMMENT ON TABLE raw.telco IS 'Simulated telephone customers in the shape of IBM''s Telco sample'")
-        connection.unregister("simulated_telco")
-        connection.execute("CHECKPOINT")
-    finally:
-        connection.close()
-    made.replace(path)
+    with TemporaryDirectory(dir=path.parent, prefix=".sample") as folder:
+        made = Path(folder) / "warehouse.duckdb"  # DuckDB writes the stem into the file: it must not depend on the path
+        connection = duckdb.connect(made, config={"threads": 1, "storage_compatibility_version": "v1.0.0"})
+        try:
+            _write_telco(connection, customers, seed)
+            connection.execute("CHECKPOINT")
+        finally:
+            connection.close()
+        made.replace(path)
     return path
+
+
+def _write_telco(connection: duckdb.DuckDBPyConnection, customers: int, seed: int) -> None:
+    connection.register("simulated_telco", simulate_telco(customers, seed))
+    connection.execute("CREATE SCHEMA raw")
+    connection.execute("CREATE TABLE raw.telco AS FROM simulated_telco")
+    connection.execute("COMMENT ON TABLE raw.telco IS 'Simulated telephone customers in the shape of IBM''s Telco sample'")
+    connection.unregister("simulated_telco")
