@@ -128,7 +128,7 @@ def _known_data(connection: duckdb.DuckDBPyConnection, graph: Graph, model: str)
     """Whether a version has learned from the very rows that are there now; if so it is made champion again."""
     built = build_training_set(connection, graph, model)
     declaration = declaration_fingerprint(graph, model)
-    known = [v for v in versions(connection, model) if v.training_hash == built.hash and v.declaration == declaration]
+    known = [v for v in versions(connection) if v.model == model and v.training_hash == built.hash and v.declaration == declaration]
     if not known:
         return False
     current = champion(connection, model)
