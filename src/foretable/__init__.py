@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from foretable.declare.tables import ref as ref
     from foretable.declare.tables import scoring_table as scoring_table
     from foretable.session import open_project as open
-    from foretable.udf import connect as connect
+    from foretable.udf.connect import connect as connect
 
 _HOMES = {
     "foretable.declare.clock": ("as_of", "last"),

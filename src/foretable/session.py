@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from foretable.compile.graph import Graph
     from foretable.declare.project import Config, Project
+    from foretable.quality import IngestReport, RedriveReport
     from foretable.refresh import Plan
     from foretable.run import RunReport
     from foretable.train import TrainingReport
@@ -208,7 +209,7 @@ class Session:
         if self._all_recorded():
             self.selected(select, exclude)  # a misspelt name is told before a file replaces anything
         for name, file in replaced.items():
-            self.ingest(name, [file], replace=True, listen=listen)
+            self.ingest(name, [file], replace=True, again=True, listen=listen)
         with self._prepared() as connection:
             return run(
                 connection, self.graph, select=self.selected(select, exclude), train=train, full_refresh=full_refresh,
@@ -229,18 +230,31 @@ class Session:
             return train_model(connection, self.graph, declared.name, trials=trials or self.config.trials, listen=listen)
 
     def ingest(
-        self, table: str, files: Sequence[str], *, replace: bool = False, format: str | None = None, listen: Listener = silent
+        self,
+        table: str,
+        files: Sequence[str | Path],
+        *,
+        replace: bool = False,
+        again: bool = False,
+        format: str | None = None,
+        listen: Listener = silent,
     ) -> IngestReport:
-        """Load files into a table, all or nothing; rows that break a rule go to quarantine."""
+        """Load files into a table, all or nothing; rows that break a rule go to quarantine. See :func:`foretable.quality.ingest`."""
         from foretable.quality import ingest
-        from foretable.warehouse import ensure_catalog
 
         self.start_warehouse()
         with self.connect(write=True) as connection:
-            ensure_catalog(connection)
-            return ingest(connection, table, files, self._rules(table), replace=replace, format=format, listen=listen)
+            return ingest(connection, table, files, self._rules(table), replace=replace, again=again, format=format, listen=listen)
 
-    def redrive(self, table: str) -> IngestReport:
+    def quarantined(self, table: str | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """What waits in quarantine: a table's rows with the rule they broke, or one line per table and rule."""
+        from foretable.quality import quarantined
+
+        with self.connect() as connection:
+            columns, rows = quarantined(connection, table and table.lower())
+            return list(columns), list(rows)
+
+    def redrive(self, table: str) -> RedriveReport:
         """Check the quarantined rows of a table again, and load those that pass."""
         from foretable.quality import redrive
 

@@ -81,7 +81,7 @@ def _usage(problem: Any) -> int:
         console.note(message)
     else:
         console.error(message[:1].lower() + message[1:].rstrip("."), hint=f"see: {command} --help")
-    return problem.exit_code
+    return int(problem.exit_code)
 
 
 def _unexpected(problem: Exception) -> int:

@@ -147,7 +147,7 @@ def cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:,.4g}" if abs(value) < 1 else f"{value:,.2f}"
+        return "" if math.isnan(value) else f"{value:.1e}" if 0 < abs(value) < 1e-4 else f"{value:,.{2 if abs(value) >= 1 else 4}f}"
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M") if value.time() != datetime.min.time() else value.strftime("%Y-%m-%d")
     if isinstance(value, timedelta):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from foretable.cli import console, workspace
 from foretable.cli.app import app
 from foretable.cli.options import Json, SourceName
+from foretable.errors import UsageError
 
-WAITING = "SELECT * FROM foretable.quarantine_summary ORDER BY table_name, quarantined DESC"
+if TYPE_CHECKING:
+    from foretable.quality import IngestReport, RedriveReport
 
 
 @app.command()
@@ -18,6 +20,7 @@ def ingest(
     table: SourceName,
     files: Annotated[list[str], typer.Argument(metavar="FILE…", help="CSV, Parquet or JSON lines; globs; - reads standard input.")],
     replace: Annotated[bool, typer.Option("--replace", help="Replace what the table holds.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Load a file that was loaded before.")] = False,
     format_: Annotated[
         str | None, typer.Option("--format", metavar="csv|parquet|json", help="Where the file's ending does not say.", show_default=False)
     ] = None,
@@ -36,16 +39,17 @@ def ingest(
     """
     session = workspace.session()
     with console.progress() as listen:
-        done = session.ingest(table, files, replace=replace, format=format_, listen=listen)
+        done = session.ingest(table, files, replace=replace, again=again, format=format_, listen=listen)
     if json:
-        console.document(done)
+        counts = [{"file": file.name, "rows": file.rows, "quarantined": file.quarantined, "copies": file.copies} for file in done.files]
+        rules = [{"rule": rule, "column": column, "rows": rows} for (rule, column), rows in done.rules.items()]
+        console.document({**_counted(done), "batch": done.batch, "files": counts, "rules": rules})
         return
-    console.say(
-        f"{table}: {console.count(done['rows'], 'row')} loaded"
-        + (f", {done['quarantined']:,} in quarantine" if done["quarantined"] else "")
-    )
-    if done["quarantined"]:
-        console.note(f"Hint: see why: foretable quarantine {table}")
+    console.say(_told(done))
+    for (rule, column), rows in done.rules.items():
+        console.say(f"  {rows:,} × {rule}{f' on {column}' if column else ''}")
+    if done.quarantined:
+        console.note(f"Hint: see the rows: foretable quarantine {done.table}")
 
 
 @app.command()
@@ -62,25 +66,34 @@ def quarantine(
       foretable quarantine raw.orders
       foretable quarantine raw.orders --redrive
     """
-    from foretable.errors import UsageError
-
     session = workspace.session()
     if redrive:
         if table is None:
             raise UsageError("--redrive needs a table", hint="for example: foretable quarantine raw.orders --redrive")
         done = session.redrive(table)
         if json:
-            console.document(done)
+            console.document(_counted(done))
         else:
-            console.say(f"{table}: {console.count(done['rows'], 'row')} loaded, {done['quarantined']:,} still in quarantine")
+            console.say(_told(done))
         return
-    columns, rows = session.rows(WAITING) if table is None else session.quarantined(table)
+    columns, rows = session.quarantined(table)
     if json:
         console.records(columns, rows)
     elif rows:
         console.table(columns, rows)
     else:
         console.say("nothing is in quarantine")
+
+
+def _counted(done: IngestReport | RedriveReport) -> dict[str, Any]:
+    return {"table": done.table, "rows": done.rows, "quarantined": done.quarantined, "copies": done.copies}
+
+
+def _told(done: IngestReport | RedriveReport) -> str:
+    parts = [f"{console.count(done.rows, 'row')} loaded"]
+    parts += [f"{done.quarantined:,} in quarantine"] if done.quarantined else []
+    parts += [f"{done.copies:,} there already"] if done.copies else []
+    return f"{done.table}: {', '.join(parts)}"
 
 
 @app.command()

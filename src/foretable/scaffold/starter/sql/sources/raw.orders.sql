@@ -3,6 +3,6 @@ CREATE TABLE "raw"."orders" (
   "order_id" BIGINT,
   "customer_id" BIGINT,
   "ordered_at" TIMESTAMP,
-  "channel" TEXT,
+  "channel" VARCHAR,
   "amount" DOUBLE
 );
