@@ -13,7 +13,10 @@ from sqlglot import exp
 from foretable.quality.relation import spelt, type_tree
 from foretable.sql import parse
 
-_WHOLE = ("TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT", "HUGEINT", "INT128", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
+_WHOLE = (
+    "TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT", "HUGEINT", "INT128",
+    "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "UINT128",
+)  # fmt: skip
 _TEXT = ("VARCHAR", "TEXT", "CHAR")
 _OFFSET = r":\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)\s*$"
 

@@ -131,7 +131,9 @@ def redrive(connection: duckdb.DuckDBPyConnection, name: str, schema: Any) -> Re
 
 def require_loadable(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     """Refuse a table that foretable rebuilds: rows put into it by hand would be gone at the next refresh."""
-    kept = exists(connection, "foretable.tables") and connection.execute("SELECT kind FROM foretable.tables WHERE name = ?", [name]).fetchall()
+    if not exists(connection, "foretable.tables"):
+        return
+    kept = connection.execute("SELECT kind FROM foretable.tables WHERE name = ?", [name]).fetchall()
     if kept:
         raise UsageError(
             f"{name} is a {kept[0][0]} that every refresh makes anew",
@@ -145,7 +147,8 @@ def _redrive(connection: duckdb.DuckDBPyConnection, name: str, schema: Any) -> R
     columns = relation(connection, name).columns
     held = parse(statement(_CELLS, quarantine=quarantine))
     restored = exp.select(*_cells(columns)).from_(held.subquery("held"))
-    connection.execute(statement("CREATE OR REPLACE TEMP TABLE foretable_restored AS SELECT * FROM $rows", rows=restored.subquery()), [name])
+    create = "CREATE OR REPLACE TEMP TABLE foretable_restored AS SELECT * FROM $rows"
+    connection.execute(statement(create, rows=restored.subquery()), [name])
     connection.execute(statement(_MISFITS, quarantine=quarantine))
     misfits = _count(connection, "SELECT count(*) FROM foretable_restored WHERE __misfit IS NOT NULL")
     connection.execute("DELETE FROM foretable_restored WHERE __misfit IS NOT NULL")
@@ -161,7 +164,7 @@ def _redrive(connection: duckdb.DuckDBPyConnection, name: str, schema: Any) -> R
     return RedriveReport(name, total - copies - still, still + misfits, copies)
 
 
-def _cells(columns: dict[str, str]) -> list[exp.Expression]:
+def _cells(columns: dict[str, str]) -> list[Any]:
     """The row number in quarantine, each column read from the JSON, and the first that cannot be read."""
     cells, misfit = [], exp.Case()
     for name, kind in columns.items():

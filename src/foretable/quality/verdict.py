@@ -118,11 +118,9 @@ def _within_batch(connection: duckdb.DuckDBPyConnection, staged: str, key: tuple
     twice = exp.select(*columns).from_(live.subquery("live")).group_by(*columns).having("count(*) > 1")
     connection.execute(statement(_REPEATED, live=live.subquery(), twice=twice.subquery(), same=_same(key, "live", "twice")))
     row = exp.func("row", *(column(name) for name in names))
-    groups = (
-        exp.select(*columns, exp.Count(this=exp.Distinct(expressions=[row])).as_("__variants"), exp.func("min", column("__row")).as_("__first"))
-        .from_("foretable_repeated")
-        .group_by(*columns)
-    )
+    variants = exp.Count(this=exp.Distinct(expressions=[row])).as_("__variants")
+    first = exp.func("min", column("__row")).as_("__first")
+    groups = exp.select(*columns, variants, first).from_("foretable_repeated").group_by(*columns)
     parts = {"shown": key_text(key, of="live"), "groups": groups.subquery(), "same": _same(key, "live", "groups")}
     connection.execute(statement(_WITHIN, **parts), [key_rule(key), ", ".join(key)])
 

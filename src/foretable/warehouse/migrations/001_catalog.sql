@@ -157,7 +157,8 @@ CREATE TABLE foretable.ingests (
     sha256 VARCHAR,
     row_count BIGINT,
     quarantined BIGINT,
-    loaded_at TIMESTAMP
+    loaded_at TIMESTAMP,
+    replaced_at TIMESTAMP   -- when a later load replaced what the table held
 );
 
 -- One row per table, batch, rule and column that put rows into quarantine.<table>.
@@ -220,3 +221,27 @@ SELECT
     max(quarantined_at) AS last_quarantined_at
 FROM foretable.quarantine_log
 GROUP BY table_name, rule, column_name;
+
+COMMENT ON VIEW foretable.models IS 'One row per model: the versions that its aliases name, and when it was last trained';
+COMMENT ON COLUMN foretable.models.champion IS 'Version that predict_<model>() calls';
+COMMENT ON COLUMN foretable.models.champion_metrics IS 'Metrics of the champion';
+COMMENT ON VIEW foretable.table_status IS 'One row per table: how fresh it is now, and what its last refresh did';
+COMMENT ON COLUMN foretable.table_status.actual_lag IS 'Time since the table was last found or made current';
+COMMENT ON COLUMN foretable.table_status.is_late IS 'The actual lag is above the target lag';
+COMMENT ON COLUMN foretable.table_status.source_watermark IS 'Up to when its sources were complete, UTC';
+COMMENT ON COLUMN foretable.table_status.as_of IS 'The clock that its rows were computed at, UTC';
+COMMENT ON COLUMN foretable.table_status.next_due IS 'When the target lag runs out, UTC';
+COMMENT ON VIEW foretable.quarantine_summary IS 'One row per table, rule and column: rows that were put aside, and how many have passed since';
+COMMENT ON TABLE foretable.tables IS 'One row per table that foretable keeps';
+COMMENT ON TABLE foretable.columns IS 'One row per column of those tables';
+COMMENT ON TABLE foretable.sources IS 'One row per source, as the last wave saw it';
+COMMENT ON TABLE foretable.waves IS 'One row per refresh wave';
+COMMENT ON TABLE foretable.refresh_history IS 'One row per table and wave: what was done, why, and how long it took in seconds';
+COMMENT ON TABLE foretable.training_sets IS 'One row per training set that was built';
+COMMENT ON TABLE foretable.model_versions IS 'One row per trained version of a model';
+COMMENT ON TABLE foretable.model_aliases IS 'Which version an alias names now';
+COMMENT ON TABLE foretable.alias_history IS 'Every promotion and rollback';
+COMMENT ON TABLE foretable.evaluations IS 'One row per version, split, segment and metric; low and high are the ends of the interval';
+COMMENT ON TABLE foretable.trials IS 'One row per trial of a hyper-parameter search';
+COMMENT ON TABLE foretable.ingests IS 'One row per file that was loaded';
+COMMENT ON TABLE foretable.quarantine_log IS 'One row per table, batch, rule and column that put rows into quarantine';
