@@ -88,7 +88,7 @@ def comma_separated(columns: Sequence[str], rows: Sequence[Sequence[Any]], to: I
     writer = csv.writer(to or sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow(["" if value is None else _plain(value) for value in row])
+        writer.writerow([_field(value) for value in row])
 
 
 def sql(text: str) -> None:
@@ -186,6 +186,17 @@ def _aligned(columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequ
     for row in (columns, *cells):
         parts = (v.rjust(w) if r else v.ljust(w) for v, w, r in zip(row, widths, right, strict=True))
         print("  ".join(parts).rstrip())
+
+
+def _field(value: Any) -> Any:
+    """A value as a field of CSV: money keeps its cents, nested values are JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple | Mapping):
+        return json.dumps(_plain(value), ensure_ascii=False)
+    return str(value) if isinstance(value, Decimal) else _plain(value)
 
 
 def _plain(value: Any) -> Any:

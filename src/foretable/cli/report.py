@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from foretable.run import RunReport
     from foretable.session import Session
     from foretable.train import TrainingReport
+    from foretable.train.result import Trained
 
 FIRST = 10
+SEGMENTS = {"all": "all", "latest": "latest of each"}
 
 
 def interval(metric: str, value: float | None, low: float | None, high: float | None) -> str:
@@ -46,26 +48,48 @@ def plan_facts(planned: Plan) -> dict[str, Any]:
 
 def training(done: TrainingReport) -> None:
     """Print a training: candidates, their metrics with intervals, and what the gate said."""
-    rows = []
-    for found in done.candidates:
-        metric = found.trained.evaluation(done.gate.metric)
-        rows.append(
-            [
-                f"{done.model}@{found.version}",
-                found.trained.candidate,
-                interval(metric.metric, metric.value, metric.low, metric.high),
-                "champion" if found.version == done.champion else "",
-                f"{found.parity.max_difference:.1e} on {found.parity.rows + found.parity.probes:,} rows",
-            ]
-        )
-    console.table(["version", "candidate", "on held-out rows", "", "SQL differs from native by"], rows, limit=None)
+    names = list(
+        dict.fromkeys([done.gate.metric, *(("roc_auc", "pr_auc") if done.best.trained.signature.task == "classification" else ())])
+    )
+    segments = sorted(
+        {e.segment for e in done.best.trained.evaluations if e.split == "test"}, key=lambda segment: (segment != "all", segment)
+    )
+    rows = [
+        [
+            f"{done.model}@{found.version}",
+            found.trained.candidate,
+            "champion" if found.version == done.champion else "",
+            SEGMENTS.get(segment, segment),
+            *(_measured(found.trained, name, segment) for name in names),
+        ]
+        for found in done.candidates
+        for segment in segments
+    ]
+    console.table(["version", "candidate", "", "held-out rows", *names], rows, limit=None)
     positives = f", {done.training.positives:,} of them positive" if done.training.positives else ""
+    rows_learned = f"{console.count(done.training.row_count, 'row')}{positives}"
+    console.say(f"learned from {done.training.table}: {rows_learned}; {_trials(done)}; {console.duration(done.seconds)}")
+    worst = max(found.parity.max_difference for found in done.candidates)
     console.say(
-        f"learned from {done.training.table}: {console.count(done.training.row_count, 'row')}{positives}; {console.duration(done.seconds)}"
+        f"parity: SQL and native estimators differ by at most {worst:.0e}, on {done.best.parity.rows + done.best.parity.probes:,} rows"
     )
     console.say(f"gate: {done.gate.reason}")
     for text in dict.fromkeys([*done.notes, *(note for found in done.candidates for note in found.trained.notes)]):
         console.say(f"note: {text}")
+
+
+def _measured(trained: Trained, metric: str, segment: str) -> str:
+    """``0.864 [0.852, 0.876]`` on the test rows of a segment."""
+    for found in trained.evaluations:
+        if (found.metric, found.split, found.segment) == (metric, "test", segment):
+            return interval("", found.value, found.low, found.high).strip()
+    return ""
+
+
+def _trials(done: TrainingReport) -> str:
+    """How long the search was, so that a short one is not taken for a full one."""
+    most = max((len(found.trained.trials) for found in done.candidates), default=0)
+    return f"{console.count(most, 'search trial')} per candidate (more: foretable train {done.model} --trials 40)"
 
 
 def training_facts(done: TrainingReport) -> dict[str, Any]:
