@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 REPEATS = 200
-FULL_ROWS = 50_000
+FULL_ROWS = 40_000
 """Up to here every metric gets ``REPEATS`` replicates; beyond, fewer, so that the cost stays bounded."""
-LEAST_REPEATS = 60
+LEAST_REPEATS = 40
 LEVEL = 0.95
 
 

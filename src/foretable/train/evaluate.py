@@ -63,11 +63,11 @@ def measure(
 ) -> dict[str, tuple[float, float, float]]:
     """Metrics of some rows: name to (value, low, high)."""
     clusters = dense(clusters)
-    ranked, summed = ranking(outcome, probability), sums(outcome, probability, threshold)
+    ranked, summed = ranking(outcome, probability, clusters), sums(outcome, probability, threshold)
     per_cluster = np.column_stack([np.bincount(clusters, weights=column) for column in summed.rows.T])
 
     def figures(draws: np.ndarray) -> np.ndarray:
-        return np.concatenate([ranked.measure(draws[clusters]), summed.measure(draws @ per_cluster)])
+        return np.concatenate([ranked.measure(draws), summed.measure(draws @ per_cluster)])
 
     values = figures(np.ones(len(per_cluster)))
     drawn = replicates(figures, clusters, seed, repeats_for(len(outcome)))

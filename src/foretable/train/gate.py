@@ -80,8 +80,8 @@ def compare(
 
 def _measure(name: str, outcome: np.ndarray, score: np.ndarray, clusters: np.ndarray, threshold: float) -> Callable[[np.ndarray], float]:
     if name in RANK:
-        ranked = ranking(outcome, score)
-        return lambda draws: float(ranked.measure(draws[clusters])[RANK.index(name)])
+        ranked = ranking(outcome, score, clusters)
+        return lambda draws: float(ranked.measure(draws)[RANK.index(name)])
     summed = sums(outcome, score, threshold)
     per_cluster = np.column_stack([np.bincount(clusters, weights=column) for column in summed.rows.T])
     return lambda draws: float(summed.measure(draws @ per_cluster)[SUMS.index(name)])

@@ -22,18 +22,18 @@ _EPSILON = 1e-15
 class Ranking:
     """Rows from the highest score down, ties together."""
 
-    order: np.ndarray
+    clusters: np.ndarray
     outcome: np.ndarray
     starts: np.ndarray | None
     """Where each group of equal scores begins; ``None`` when no two are equal."""
 
     def measure(self, weights: np.ndarray) -> np.ndarray:
-        """``RANK``, in that order, for rows weighed by ``weights`` (in the order of the rows given).
+        """``RANK``, in that order, for rows that weigh what ``weights`` gives their cluster.
 
         ROC-AUC counts a tied pair as half; PR-AUC is average precision; at the top, a group of ties that
         the border cuts counts by its share. NaN where a class is missing.
         """
-        everybody = weights[self.order]
+        everybody = weights[self.clusters]
         positives = everybody * self.outcome
         if self.starts is not None:
             everybody = np.add.reduceat(everybody, self.starts)
@@ -52,12 +52,13 @@ class Ranking:
         return np.array([roc_auc, pr_auc, precision / (found / total), precision])
 
 
-def ranking(outcome: np.ndarray, score: np.ndarray) -> Ranking:
-    """Sort rows by score once, for many weighings."""
+def ranking(outcome: np.ndarray, score: np.ndarray, clusters: np.ndarray | None = None) -> Ranking:
+    """Sort rows by score once, for many weighings; without ``clusters`` each row is one."""
     order = np.argsort(-score, kind="stable")
     sorted_score = score[order]
     starts = np.flatnonzero(np.r_[True, sorted_score[1:] != sorted_score[:-1]])
-    return Ranking(order, outcome[order].astype(np.float64), None if len(starts) == len(order) else starts)
+    drawn = order if clusters is None else clusters[order]
+    return Ranking(drawn, outcome[order].astype(np.float64), None if len(starts) == len(order) else starts)
 
 
 def roc_auc(outcome: np.ndarray, score: np.ndarray) -> float:

@@ -16,7 +16,7 @@ from foretable.train.result import Trial
 if TYPE_CHECKING:
     import optuna
 
-SEARCH_ROWS = 60_000
+SEARCH_ROWS = 40_000
 """Trials fit at most so many training rows; the winner is fitted to all of them."""
 
 Objective = Callable[[Mapping[str, Any]], float]

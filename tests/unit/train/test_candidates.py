@@ -112,7 +112,8 @@ def test_trees_take_an_unseen_category_for_none_of_those_asked_for() -> None:
     generator = np.random.default_rng(0)
     codes = generator.integers(0, 3, 4000).astype(float)
     y = (generator.random(4000) < np.where(codes == 2, 0.95, 0.2)).astype(float)
-    fit = fit_trees(codes[:, None], y, np.ones(4000), (Feature("plan", "category", ("a", "b", "c")),), {"n_estimators": 1, "max_depth": 1}, 0)
+    features = (Feature("plan", "category", ("a", "b", "c")),)
+    fit = fit_trees(codes[:, None], y, np.ones(4000), features, {"n_estimators": 1, "max_depth": 1}, 0)
     unseen, first, _, third = fit.margin(np.array([[-1.0], [0.0], [1.0], [2.0]]))
     assert unseen == first < third
     assert run(fit.export(1.0, 0.0), np.array([[-1.0]]))[0] == pytest.approx(1 / (1 + np.exp(-unseen)), abs=1e-6)
