@@ -39,6 +39,16 @@ class Content:
         return f"{self.name}.parquet"
 
 
+@dataclass(frozen=True)
+class SystemView:
+    """A view of the system catalog: its query over system tables, and its comments."""
+
+    name: str
+    query: exp.Expression
+    description: str
+    comments: tuple[tuple[str, str], ...]
+
+
 def read_contents(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> list[Content]:
     """Look at the named tables and at the system tables; a table that was never built is left out.
 
@@ -161,11 +171,12 @@ def _hashable(name: str, kind: str) -> list[exp.Expression]:
     return [value]
 
 
-def system_views(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, exp.Expression, str]]:
-    """Name, query and comment of every view of the system catalog."""
+def read_system_views(connection: duckdb.DuckDBPyConnection) -> list[SystemView]:
+    """Every view of the system catalog."""
+    described = _described(connection)
     rows = connection.execute(
         "SELECT view_name, sql, coalesce(comment, '') FROM duckdb_views()"
         " WHERE database_name = current_database() AND schema_name = ? ORDER BY view_name",
         [SYSTEM],
     ).fetchall()
-    return [(name, parse(sql).expression, comment) for name, sql, comment in rows]
+    return [SystemView(name, parse(sql).expression, comment, described.get(f"{SYSTEM}.{name}", ("", ()))[1]) for name, sql, comment in rows]

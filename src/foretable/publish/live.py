@@ -47,15 +47,17 @@ def begin(live: Path, folder: Path) -> None:
     live.mkdir(parents=True, exist_ok=True)
     for slot in SLOTS:
         point(live / slot, folder)
-    _write(live, dict.fromkeys(SLOTS, 0))
+    # Different times, so that the slot in force is never the one that the next wave takes.
+    _write(live, {slot: number for number, slot in enumerate(SLOTS)})
 
 
 def advance(live: Path, folder: Path) -> None:
     """Bring a wave into force for every query that starts after the return."""
-    now = _now()
-    # A clock that was set back must not make everybody wait.
-    times = {slot: min(at, now) for slot, at in _times(live).items()}
-    slot = min(SLOTS, key=lambda slot: times.get(slot, 0))
+    times = _times(live)
+    # A machine clock that was set back must not make everybody wait for the old time.
+    ahead = max(0, max(times.values()) - _now())
+    times = {slot: at - ahead for slot, at in times.items()}
+    slot = min(SLOTS, key=lambda slot: times[slot])
     point(live / slot, folder)
     times[slot] = _now() + int(_LEAD_SECONDS * 1e6)
     _write(live, times)
@@ -104,7 +106,8 @@ def _times(live: Path) -> dict[str, int]:
         rows = pq.read_table(_clock(live)).to_pylist()
     except (OSError, pa.ArrowException):
         return {}
-    return {row["slot"]: row["in_force_from"] for row in rows}
+    times = {row["slot"]: row["in_force_from"] for row in rows}
+    return times if set(times) == set(SLOTS) else {}
 
 
 def _write(live: Path, times: dict[str, int]) -> None:

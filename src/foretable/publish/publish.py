@@ -11,7 +11,7 @@ import duckdb
 
 from foretable.errors import WarehouseError
 from foretable.publish import folders, live, views
-from foretable.publish.content import read_contents, system_views
+from foretable.publish.content import read_contents, read_system_views
 from foretable.warehouse.failures import translate
 from foretable.warehouse.transaction import wave as transaction
 
@@ -79,7 +79,7 @@ def _publish(
     with transaction(connection):
         contents = read_contents(connection, tables)
         folder = folders.write_folder(connection, waves, wave, contents, before, keys)
-        statements = views.script(slots, contents, system_views(connection))
+        statements = views.script(slots, contents, read_system_views(connection))
     if before is None:
         live.begin(slots, folder)
     elif folder != before:

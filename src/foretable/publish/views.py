@@ -9,13 +9,13 @@ from pathlib import Path
 import duckdb
 from sqlglot import exp
 
-from foretable.publish.content import SYSTEM, Content
+from foretable.publish.content import SYSTEM, Content, SystemView
 from foretable.publish.folders import sync
 from foretable.publish.live import query
 from foretable.sql import column, render, table
 
 
-def script(live: Path, contents: Sequence[Content], system_views: Sequence[tuple[str, exp.Expression, str]]) -> list[str]:
+def script(live: Path, contents: Sequence[Content], system_views: Sequence[SystemView]) -> list[str]:
     """The statements that make the BI file.
 
     System tables stand in its schema ``main``: opened as foretable.duckdb, the file is the catalog
@@ -29,10 +29,10 @@ def script(live: Path, contents: Sequence[Content], system_views: Sequence[tuple
         view = _view(content.name)
         statements.append(_create(view, queries[content.name]))
         statements.extend(_comments(view, content.description, content.comments))
-    for name, text, comment in system_views:
-        view = table(name)
-        statements.append(_create(view, text.transform(_inline, queries)))
-        statements.extend(_comments(view, comment, ()))
+    for found in system_views:
+        view = table(found.name)
+        statements.append(_create(view, found.query.transform(_inline, queries)))
+        statements.extend(_comments(view, found.description, found.comments))
     return statements
 
 

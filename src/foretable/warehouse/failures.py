@@ -8,8 +8,10 @@ from pathlib import Path
 import duckdb
 
 from foretable.errors import ForetableError, WarehouseError, WarehouseLocked
+from foretable.warehouse.interrupts import is_interrupt
 
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)(?: by user (?P<user>[^.\s]+))?")
+_KIND = re.compile(r"\A[A-Z][\w ]* Error: ")
 _FULL = ("No space left on device", "File too large", "Disk quota exceeded")
 _DENIED = ("Permission denied", "Read-only file system", "Operation not permitted")
 _FOREIGN = ("not a valid DuckDB database file", "Is a directory")
@@ -38,12 +40,14 @@ def translate(error: BaseException, *, where: str = "the warehouse") -> Foretabl
     ForetableError | None
         None for errors that are not about the file, the disk or the memory, such as a wrong query.
     """
+    if is_interrupt(error) or isinstance(error, duckdb.InterruptException):
+        return ForetableError("interrupted", where=where, hint="nothing of the open wave was kept; run it again")
     if not isinstance(error, duckdb.Error):
         return None
     text = str(error)
     if "Could not set lock on file" in text:
         return _locked(text, where)
-    if any(sign in text for sign in _FULL):
+    if any(sign in text for sign in _FULL) or "failed to offload" in text:
         return WarehouseError(
             "the disk is full", where=where, hint="free some space and run it again; what was committed before is still there"
         )
@@ -53,8 +57,6 @@ def translate(error: BaseException, *, where: str = "the warehouse") -> Foretabl
             where=where,
             hint="close other programs or give it more, for example: SET memory_limit = '8GB'",
         )
-    if isinstance(error, duckdb.InterruptException):
-        return ForetableError("interrupted", where=where, hint="nothing of the open wave was kept; run it again")
     return _unusable(text, where)
 
 
@@ -120,4 +122,4 @@ def _command(pid: str) -> str:
 
 
 def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0].removeprefix("IO Error: ") if text.strip() else "no reason given"
+    return _KIND.sub("", text.strip().splitlines()[0]) if text.strip() else "no reason given"

@@ -9,11 +9,15 @@ from pathlib import Path
 import duckdb
 from sqlglot import exp
 
+from foretable.declare.names import LAYERS, SYSTEM
 from foretable.errors import WarehouseError, WarehouseLocked
 from foretable.sql import render
 from foretable.warehouse.failures import refused
+from foretable.warehouse.interrupts import watch
 
 _POLL_SECONDS = 0.1
+# DuckDB calls a catalog after its file: beside a schema of that name, "name.table" is ambiguous.
+_TAKEN = (*LAYERS, SYSTEM)
 
 
 def open_warehouse(
@@ -59,6 +63,10 @@ def open_warehouse(
 
 def _check(path: str | Path, read_only: bool, attach: Mapping[str, Path]) -> None:
     for alias, file in attach.items():
+        if alias in _TAKEN:
+            raise WarehouseError(
+                f"a file cannot be attached as {alias!r}, the name of a layer", where=alias, hint="choose another alias in pyproject.toml"
+            )
         if not Path(file).is_file():
             raise WarehouseError(
                 f"the attached file {file} does not exist", where=alias, hint=f"check the path of {alias!r} under attach in pyproject.toml"
@@ -66,6 +74,12 @@ def _check(path: str | Path, read_only: bool, attach: Mapping[str, Path]) -> Non
     if str(path) == ":memory:":
         return
     file = Path(path)
+    if file.stem in _TAKEN and not read_only:
+        raise WarehouseError(
+            f"a warehouse cannot be called {file.name}: DuckDB would take {file.stem}.x for two things",
+            where=str(path),
+            hint="choose another name, such as warehouse.duckdb",
+        )
     if file.is_dir():
         raise WarehouseError("this is a folder, not a file", where=str(path), hint="name the warehouse file inside it")
     if not file.parent.is_dir():
@@ -91,6 +105,7 @@ def _connect(path: str | Path, read_only: bool, attach: Mapping[str, Path]) -> d
     except BaseException:
         connection.close()
         raise
+    watch(connection)
     return connection
 
 

@@ -7,12 +7,14 @@ from contextlib import contextmanager, suppress
 
 import duckdb
 
+from foretable.warehouse.interrupts import is_interrupt
+
 
 @contextmanager
 def wave(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
     """Run the block in one transaction: all of it is committed, or nothing.
 
-    Any exception, Ctrl-C included, rolls back at once and goes on. An error of DuckDB's that the block
+    Any exception rolls back at once and goes on, Ctrl-C as KeyboardInterrupt. An error of DuckDB's that the block
     swallowed is raised too: the engine has no savepoints, and a COMMIT after an error succeeds in
     silence with everything lost. Only statements of this connection belong to it, not its cursors'.
     """
@@ -22,7 +24,12 @@ def wave(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConne
         # Fails when the transaction was aborted by an error that the block caught.
         connection.execute("SELECT 1").fetchall()
         connection.execute("COMMIT")
-    except BaseException:
+    except BaseException as error:
+        stopped = is_interrupt(error)
+        if stopped:
+            connection.interrupt()  # or ROLLBACK would wait for the query
         with suppress(duckdb.Error):
             connection.execute("ROLLBACK")
+        if stopped:
+            raise KeyboardInterrupt from error
         raise

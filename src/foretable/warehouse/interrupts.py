@@ -1,0 +1,35 @@
+"""Ctrl-C while DuckDB works.
+
+DuckDB answers Ctrl-C with ``RuntimeError: Query interrupted`` and lets the query's threads go on: the
+next statement, ``close()`` and the end of the process then wait until the query is through. Only
+``interrupt()`` stops the threads.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import weakref
+from types import FrameType
+
+import duckdb
+
+_open: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
+
+
+def watch(connection: duckdb.DuckDBPyConnection) -> None:
+    """Have Ctrl-C stop what the connection runs, where the program has no other answer to Ctrl-C."""
+    _open.add(connection)
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stop)
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether an error is DuckDB's word for Ctrl-C."""
+    return isinstance(error, RuntimeError) and isinstance(error.__cause__, KeyboardInterrupt)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    for connection in list(_open):
+        connection.interrupt()
+    signal.default_int_handler(number, frame)
