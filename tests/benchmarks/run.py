@@ -33,9 +33,8 @@ def main(wanted: Sequence[str]) -> None:
         sections.append("\n".join(section(bench["TITLE"], bench.get("__doc__") or "", lines)))
         print(sections[-1])
     if not sections:
-        sys.exit(
-            f"no benchmark is called {' or '.join(wanted)}; there are: {', '.join(p.stem.removeprefix('bench_') for p in HERE.glob('bench_*.py'))}"
-        )
+        there = ", ".join(path.stem.removeprefix("bench_") for path in sorted(HERE.glob("bench_*.py")))
+        sys.exit(f"no benchmark is called {' or '.join(wanted)}; there are: {there}")
     if not wanted:
         REPORT.write_text("\n".join([*header(), *sections]) + "\n", encoding="utf-8")
         print(f"written: {REPORT.relative_to(HERE.parents[1])}", file=sys.stderr)
@@ -47,7 +46,8 @@ def header() -> Iterable[str]:
     yield "Written by `make bench`; medians of interleaved repetitions in one run, on whatever else the machine was doing."
     yield "`ratio` is our speed over the speed of the way in that line: above 1 we are faster."
     yield ""
-    yield f"- {datetime.now(UTC):%Y-%m-%d}, {processor()}, {os.cpu_count()} cores, {memory():.0f} GB, {platform.system()} {platform.machine()}"
+    machine = f"{processor()}, {os.cpu_count()} cores, {memory():.0f} GB, {platform.system()} {platform.machine()}"
+    yield f"- {datetime.now(UTC):%Y-%m-%d}, {machine}"
     yield f"- Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     yield ""
 

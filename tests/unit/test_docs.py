@@ -1,0 +1,98 @@
+"""What the documents say is so: every command of the README runs, every name in them is there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FORETABLE = [sys.executable, "-m", "foretable"]
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def blocks(language: str) -> list[str]:
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    return [text for of, text in fenced if of == language]
+
+
+def commands() -> list[list[str]]:
+    """The lines of every sh block as words; a quoted query may span lines."""
+    found: list[list[str]] = []
+    for block in blocks("sh"):
+        waiting = ""
+        for line in block.splitlines():
+            waiting = f"{waiting}\n{line}" if waiting else line
+            try:
+                words = shlex.split(waiting, comments=True)
+            except ValueError:
+                continue  # an open quote
+            found.append(words)
+            waiting = ""
+    return [words for words in found if words]
+
+
+def ran(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([*FORETABLE, *words], cwd=folder, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
+    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
+    return done
+
+
+def test_the_readme_has_commands_to_run() -> None:
+    assert len(commands()) >= 10
+    assert {words[0] for words in commands()} == {"make", "foretable"}
+
+
+def test_make_targets_are_there() -> None:
+    for document in ("README.md", "CONTRIBUTING.md"):
+        named = re.findall(r"^make ([a-z-]+)", (ROOT / document).read_text(encoding="utf-8"), re.MULTILINE)
+        assert named
+        assert set(named) <= TARGETS
+
+
+def test_links_lead_somewhere() -> None:
+    for document in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
+            if not target.startswith("http"):
+                assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
+    """In a copy of the reference project, on a smaller sample; `make run` there is `foretable run`."""
+    root = tmp_path / "reference"
+    ran(tmp_path, "init", str(root), "--full")
+    ran(root, "simulate", "sample", "--customers", "700", "--to", "warehouse.duckdb.sample")
+    ran(root, "run", "--trials", "1")
+    shown = iter(blocks(""))
+    for words in commands():
+        if words[0] != "foretable":
+            continue
+        done = ran(root, *words[1:], *(["--trials", "1"] if words[1] == "run" else []))
+        if words[1] == "sql" and "predict_" in words[2]:
+            assert next(shown).splitlines()[0].split() == done.stdout.splitlines()[0].split()
+
+
+def test_the_pipeline_of_the_readme_runs(tmp_path: Path) -> None:
+    starter = ROOT / "src" / "foretable" / "scaffold" / "starter"
+    for folder in ("data", "pipelines", "sql"):
+        (tmp_path / folder).mkdir()
+    shutil.copy(starter / "data" / "orders.csv", tmp_path / "data")
+    (tmp_path / "pyproject.toml").write_text("[tool.foretable]\ntrials = 1\n")
+    (tmp_path / "pipelines" / "churn.py").write_text(blocks("python")[0])
+    (tmp_path / "sql" / "call_first.sql").write_text(blocks("sql")[0])
+    ran(tmp_path, "run")
+    assert int(ran(tmp_path, "sql", "SELECT count(*) AS n FROM decisions.call_first", "--csv").stdout.split()[1]) > 0
+
+
+@pytest.mark.parametrize(
+    "name", re.findall(r"`src/foretable/([\w/.]+)`|^  (\w+\.py|\w+/)  ", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
+)
+def test_the_rooms_of_the_house_are_there(name: tuple[str, str]) -> None:
+    assert (ROOT / "src" / "foretable" / (name[0] or name[1])).exists()
