@@ -87,6 +87,23 @@ def informative(rows: pa.Table, features: Sequence[Feature]) -> tuple[tuple[Feat
     return tuple(kept), tuple(notes)
 
 
+def finite(matrix: np.ndarray, features: Sequence[Feature], table: str) -> None:
+    """Refuse numbers that are infinite, or would be in the float32 of trees.
+
+    Raises
+    ------
+    TrainingError
+        With the column and the count.
+    """
+    beyond = (np.abs(matrix) > np.finfo(np.float32).max).sum(axis=0)
+    for position in np.flatnonzero(beyond).tolist():
+        raise TrainingError(
+            f"{beyond[position]:,} values are infinite or beyond 3.4e38",
+            where=f"{table}.{features[position].name}",
+            hint="divide with nullif(…, 0), or clip the column",
+        )
+
+
 def no_leak(matrix: np.ndarray, outcome: np.ndarray, split: np.ndarray, features: Sequence[Feature], table: str) -> None:
     """Refuse a feature that alone orders the label almost perfectly.
 

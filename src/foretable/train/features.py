@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
@@ -101,17 +100,13 @@ def infer_features(rows: pa.Table, names: Sequence[str], table: str) -> tuple[Fe
     Raises
     ------
     TrainingError
-        A column's type is no input, a number is infinite, or a text has too many values.
+        A column's type is no input, or a text has too many values.
     """
     return tuple(_feature(rows[name], name, f"{table}.{name}") for name in names)
 
 
 def _feature(column: pa.ChunkedArray, name: str, where: str) -> Feature:
     kind = kind_of(column.type, where)
-    if kind == "number" and pa.types.is_floating(column.type):
-        infinite = int(np.isinf(column.to_numpy()).sum())
-        if infinite:
-            raise TrainingError(f"{infinite:,} values are infinite", where=where, hint="divide with nullif(…, 0), or clip the column")
     if kind != "category":
         return Feature(name, kind)
     values = pc.unique(pc.cast(column, pa.string())).drop_null()

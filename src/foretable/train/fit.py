@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -20,6 +17,7 @@ from foretable.train.prepare import Prepared
 from foretable.train.result import Trained, Trial
 from foretable.train.search import SEARCH_ROWS, search, search_sample
 from foretable.train.split import TRAIN, VALIDATION
+from foretable.train.steady import steady
 
 
 def fit_candidate(model: Model, candidate: Candidate, prepared: Prepared, *, trials: int, listen: Listener) -> Trained:
@@ -50,7 +48,7 @@ def fit_candidate(model: Model, candidate: Candidate, prepared: Prepared, *, tri
         detail = f"trial {trial.trial + 1} of {trials}: {model.gate.metric} {trial.value:.4f}"
         listen(Progress(name, "running", detail, trial.seconds, (trial.trial + 1) / trials))
 
-    with _steady():
+    with steady():
         objective = _Objective(model, candidate, prepared)
         direction = model.gate.higher_is_better
         parameters, tried = search(candidate, objective, trials=trials, seed=model.seed, higher_is_better=direction, listen=told)
@@ -61,21 +59,20 @@ def fit_candidate(model: Model, candidate: Candidate, prepared: Prepared, *, tri
         slope, offset = _calibration(model, fit, prepared)
         onnx = fit.export(slope, offset)
         native = partial(_native, fit, slope, offset)
-        probability = native(prepared.matrix)
+        evaluations = evaluate(
+            prepared.outcome,
+            native(prepared.matrix),
+            prepared.split,
+            prepared.clusters,
+            threshold=model.threshold,
+            seed=model.seed,
+            segments={"latest": prepared.latest},
+        )
     notes = []
     if tried and len(train) > SEARCH_ROWS:
         notes.append(f"{candidate.name} was searched on {SEARCH_ROWS:,} of {len(train):,} training rows and fitted to all")
     if model.calibration and slope == 0:
         notes.append(f"{candidate.name} ranks the validation rows no better than chance: everybody gets the base rate")
-    evaluations = evaluate(
-        prepared.outcome,
-        probability,
-        prepared.split,
-        prepared.clusters,
-        threshold=model.threshold,
-        seed=model.seed,
-        segments={"latest": prepared.latest},
-    )
     return Trained(candidate.name, parameters, prepared.signature, onnx, evaluations, tried, native, tuple(notes))
 
 
@@ -132,12 +129,3 @@ def metric(name: str, outcome: np.ndarray, probability: np.ndarray) -> float:
     rows = sums(outcome, probability, threshold=0.5)
     return float(rows.measure(rows.rows.sum(axis=0))[SUMS.index(name)])
 
-
-@contextmanager
-def _steady() -> Iterator[None]:
-    """One BLAS thread, so that sums do not depend on the machine; no chatter about tolerances."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

@@ -57,7 +57,7 @@ def prepare(model: Model, data: pa.Table, training: TrainingSet) -> Prepared:
     ------
     TrainingError
         The label has NULLs or other values than 0 and 1, a part has too few of a class, a column is no
-        input, no feature is left.
+        input or infinite, no feature is left.
     LabelLeak
         One feature alone tells the label.
     """
@@ -70,6 +70,7 @@ def prepare(model: Model, data: pa.Table, training: TrainingSet) -> Prepared:
     if not kept:
         raise TrainingError("no feature varies over the training rows", where=training.table, hint="add feature views to the model")
     matrix = encode_table(data, kept)
+    checks.finite(matrix, kept, training.table)
     checks.no_leak(matrix, outcome, split, kept, training.table)
     gap = int((split < 0).sum())
     if gap:

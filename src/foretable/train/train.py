@@ -24,6 +24,7 @@ from foretable.train.parity import check_parity
 from foretable.train.prepare import Prepared, prepare
 from foretable.train.result import GateDecision, Parity, Registered, Trained, TrainingReport
 from foretable.train.split import NAMES, TEST
+from foretable.train.steady import steady
 from foretable.udf.host import make_scorer
 
 if TYPE_CHECKING:
@@ -146,16 +147,17 @@ def _decide(
         for signature, onnx in ((best.signature, best.onnx), (current.signature, graph))
     )
     scored = ~(np.isnan(challenger) | np.isnan(theirs))
-    return compare(
-        model.gate,
-        prepared.outcome[test][scored],
-        challenger[scored],
-        theirs[scored],
-        prepared.clusters[test][scored],
-        champion_version=current.version,
-        threshold=model.threshold,
-        seed=model.seed,
-    )
+    with steady():
+        return compare(
+            model.gate,
+            prepared.outcome[test][scored],
+            challenger[scored],
+            theirs[scored],
+            prepared.clusters[test][scored],
+            champion_version=current.version,
+            threshold=model.threshold,
+            seed=model.seed,
+        )
 
 
 def _missing(current: Version, data: pa.Table) -> str:

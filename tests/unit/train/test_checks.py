@@ -87,6 +87,17 @@ def test_a_leaking_feature_is_refused_by_name(
     assert isinstance(caught.value, GateRefused) and caught.value.exit_code == 3
 
 
+@pytest.mark.parametrize("value", ["'inf'::DOUBLE", "'-inf'::FLOAT", "1e200"])
+def test_infinite_numbers_are_refused_wherever_they_are(
+    connection: duckdb.DuckDBPyConnection, training: TrainingSet, declare: Declare, value: str
+) -> None:
+    """One row of 3,000, on any side of the split."""
+    more = with_column(connection, training, f"CASE WHEN customer_id = 7 AND month = 1 THEN {value} ELSE month END")
+    with pytest.raises(TrainingError, match="1 values are infinite or beyond") as caught:
+        prepared(connection, more, declare())
+    assert caught.value.where == "training.more.extra"
+
+
 def test_a_strong_feature_is_no_leak(connection: duckdb.DuckDBPyConnection, training: TrainingSet, declare: Declare) -> None:
     prepared(connection, with_column(connection, training, "churned + random() * 1.2"), declare())
 

@@ -61,11 +61,6 @@ def test_an_identifier_is_no_category() -> None:
     assert caught.value.where == "training.t.name"
 
 
-def test_infinite_numbers_are_refused() -> None:
-    with pytest.raises(TrainingError, match="2 values are infinite"):
-        infer_features(pa.table({"x": [1.0, float("inf"), None, float("-inf")]}), ["x"], "training.t")
-
-
 def test_the_vocabulary_is_that_of_the_training_rows(
     connection: duckdb.DuckDBPyConnection, training: TrainingSet, declare: Callable[..., ft.Model]
 ) -> None:

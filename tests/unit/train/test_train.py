@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 
 import foretable as ft
@@ -17,8 +18,11 @@ from foretable.progress import Progress, silent
 from foretable.registry import champion, promote, resolve, rollback, versions
 from foretable.train import TrainingReport, train_model
 from foretable.train import train as training_module
+from foretable.train.features import read_rows
 from foretable.train.gate import first_version
+from foretable.train.prepare import prepare
 from foretable.train.result import Evaluation
+from foretable.train.split import TEST, TRAIN, VALIDATION
 from foretable.train.train import code_fingerprint
 from foretable.warehouse import ensure_catalog
 
@@ -160,3 +164,16 @@ def test_a_first_version_must_beat_chance(low: float, accepted: bool) -> None:
     assert f"ROC-AUC 0.600 [{low:.3f}, 0.700] on 900 held-out rows" in decision.reason
 
 
+
+
+def test_dates_are_split_with_a_gap_and_customers_drawn_whole(shop_graph: Shop) -> None:
+    connection, graph = shop_graph
+    report = train(shop_graph)
+    data = read_rows(connection, report.training)
+    prepared = prepare(graph.project.models["churn"], data, report.training)
+    dates = data["as_of"].to_numpy()
+    train_end, test_start = dates[prepared.rows(TRAIN)].max(), dates[prepared.rows(TEST)].min()
+    assert train_end + np.timedelta64(30, "D") <= dates[prepared.rows(VALIDATION)].min() < test_start
+    assert len(np.unique(prepared.clusters)) == len(data["customer_id"].unique()) < len(data)
+    latest = report.best.trained.evaluation("positive_rate", "test", "latest")
+    assert 0 < latest.row_count < report.split_rows["test"]
