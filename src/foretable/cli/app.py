@@ -56,8 +56,7 @@ def run(arguments: Sequence[str]) -> int:
             raise KeyboardInterrupt
         sys.stdout.flush()
     except KeyboardInterrupt:
-        console.error("stopped", hint="the warehouse stands as the last finished wave left it; the same command goes on from there")
-        return STOPPED
+        return _stopped()
     except BrokenPipeError:
         # Who read us has left (`| head`): give the interpreter nothing to flush into.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -69,8 +68,14 @@ def run(arguments: Sequence[str]) -> int:
         console.error(problem)
         return problem.exit_code
     except Exception as problem:
-        return _unexpected(problem)
+        # DuckDB tells Ctrl-C as a RuntimeError.
+        return _stopped() if isinstance(problem.__cause__, KeyboardInterrupt) else _unexpected(problem)
     return code if isinstance(code, int) else 0
+
+
+def _stopped() -> int:
+    console.error("stopped", hint="the warehouse stands as the last finished wave left it; the same command goes on from there")
+    return STOPPED
 
 
 def _usage(problem: Any) -> int:
