@@ -23,7 +23,11 @@ def test_a_compiled_query_gives_the_rows_of_its_hand_written_twin(shop, name, or
     graph = compile_project(load_project(shop))
     text = (HERE / oracle).read_text().replace("$as_of", f"TIMESTAMP '{date}'")
     with duckdb.connect(shop / "warehouse.duckdb", read_only=True) as connection:
-        for query in (fill(graph.tables[name].query, date), inlined(graph, name, date), parse(render(graph.tables[name].query, pretty=True))):
+        for query in (
+            fill(graph.tables[name].query, date),
+            inlined(graph, name, date),
+            parse(render(graph.tables[name].query, pretty=True)),
+        ):
             ours = render(fill(query, date))
             difference = connection.execute(
                 f"SELECT count(*) FROM ((({ours}) EXCEPT ALL ({text})) UNION ALL (({text}) EXCEPT ALL ({ours})))"

@@ -64,7 +64,8 @@ def test_an_unknown_setting_suggests_the_near_one(project):
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"), [('as_of = "tomorrow"', "is no date"), ('time_zone = "Mars/Olympus"', "is unknown"), ("name = ", "[Ii]nvalid value")]
+    ("settings", "message"),
+    [('as_of = "tomorrow"', "is no date"), ('time_zone = "Mars/Olympus"', "is unknown"), ("name = ", "[Ii]nvalid value")],
 )
 def test_wrong_settings_are_refused(project, settings, message):
     with pytest.raises(DeclarationError, match=message):
