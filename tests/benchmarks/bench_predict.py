@@ -92,18 +92,24 @@ def _ways(connection: duckdb.DuckDBPyConnection, fitted: TreeFit) -> dict[str, t
     def round_trip() -> float:
         frame = connection.execute("FROM rows").df()
         frame["score"] = booster.inplace_predict(frame[NAMES])
-        answer = frame[["id", "score"]]
-        connection.register("answer", answer)
+        connection.register("answer", frame[["id", "score"]])
         connection.execute("CREATE OR REPLACE TABLE scores AS FROM answer")
         connection.unregister("answer")
         return total("SELECT sum(score) FROM scores")
 
+    def onnx_runtime() -> float:
+        return float(session.run(["y"], {"x": matrix})[0].sum(dtype=float))
+
+    def xgboost() -> float:
+        return float(booster.inplace_predict(matrix).sum(dtype=float))
+
+    by_row, by_table = "SELECT sum(predict_bench(r)) FROM rows AS r", "SELECT sum(bench_probability) FROM predict_bench(rows)"
     return {
-        "SELECT predict_bench(r) FROM rows AS r": (lambda: total("SELECT sum(predict_bench(r)) FROM rows AS r"), "from the table, summed"),
-        "FROM predict_bench(rows)": (lambda: total("SELECT sum(bench_probability) FROM predict_bench(rows)"), "from the table, summed"),
+        "SELECT predict_bench(r) FROM rows AS r": (lambda: total(by_row), "from the table, summed"),
+        "FROM predict_bench(rows)": (lambda: total(by_table), "from the table, summed"),
         "CREATE TABLE … AS SELECT predict_bench(r)": (written, "from the table into a table"),
-        "ONNX Runtime": (lambda: float(session.run(["y"], {"x": matrix})[0].sum(dtype=float)), "the same graph on a float32 matrix in memory"),
-        "XGBoost inplace_predict": (lambda: float(booster.inplace_predict(matrix).sum(dtype=float)), "on a float32 matrix in memory"),
+        "ONNX Runtime": (onnx_runtime, "the same graph on a float32 matrix in memory"),
+        "XGBoost inplace_predict": (xgboost, "on a float32 matrix in memory"),
         "round trip": (round_trip, "fetch to pandas, XGBoost, write back as a table"),
     }
 

@@ -9,7 +9,7 @@ import duckdb
 
 from foretable.errors import UnknownName, UsageError, nearest
 from foretable.registry.together import together
-from foretable.registry.versions import Version, version_of, versions
+from foretable.registry.versions import Version, retained, version_of
 
 CHAMPION = "champion"
 _ROLLBACK = "rollback from "
@@ -39,7 +39,7 @@ def resolve(connection: duckdb.DuckDBPyConnection, reference: str) -> Version:
         raise UsageError(f"{reference!r} names no model version", hint="write model@version or model@alias: churn@4, churn@champion")
     if number:
         return version_of(connection, model, int(number[1]))
-    versions(connection, model)
+    retained(connection, model)
     aliases = _aliases(connection, model)
     alias = name or CHAMPION
     if alias not in aliases:

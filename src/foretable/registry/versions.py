@@ -113,17 +113,23 @@ def add_version(
 
 
 def versions(connection: duckdb.DuckDBPyConnection, model: str | None = None) -> list[Version]:
-    """Every retained version, or those of one model, by model and number.
+    """Every retained version, or those of one model, by model and number; none for a model never trained."""
+    return _select(connection, model)
+
+
+def retained(connection: duckdb.DuckDBPyConnection, model: str) -> list[Version]:
+    """The versions of a model that has some.
 
     Raises
     ------
     UnknownName
-        The model has no version.
+        No version of the model is registered.
     """
-    found = _select(connection, model)
-    if not found and model is not None:
-        known = connection.execute("SELECT DISTINCT model FROM foretable.model_versions").fetchall()
-        raise UnknownName(f"no version of a model {model!r} is registered", hint=nearest(model, [name for (name,) in known]))
+    found = versions(connection, model)
+    if not found:
+        known = {version.model for version in versions(connection)}
+        hint = nearest(model, known) if known else f"train it first: foretable train {model}"
+        raise UnknownName(f"no version of a model {model!r} is registered", hint=hint)
     return found
 
 
@@ -133,9 +139,9 @@ def version_of(connection: duckdb.DuckDBPyConnection, model: str, number: int) -
     Raises
     ------
     UnknownName
-        There is no such model, or no such version of it.
+        No version of the model is registered, or not this one.
     """
-    found = versions(connection, model)
+    found = retained(connection, model)
     for version in found:
         if version.version == number:
             return version

@@ -34,7 +34,8 @@ def test_metrics_are_those_of_all_test_rows(warehouse, register):
 def test_evaluations_and_trials_are_stored(warehouse, register):
     register(warehouse)
     found = warehouse.execute("SELECT split, segment, value, low, high, row_count FROM foretable.evaluations ORDER BY ALL").fetchall()
-    assert found == [("test", "all", 0.8, 0.7, 0.85, 100), ("test", "live", 0.75, 0.6, 0.8, 40), ("validation", "all", 0.9, None, None, 100)]
+    on_test = [("test", "all", 0.8, 0.7, 0.85, 100), ("test", "live", 0.75, 0.6, 0.8, 40)]
+    assert found == [*on_test, ("validation", "all", 0.9, None, None, 100)]
     assert warehouse.execute("SELECT trial, parameters, value FROM foretable.trials").fetchall() == [(0, '{"C": 0.5}', 0.9)]
 
 
@@ -73,12 +74,13 @@ def test_a_version_is_found_by_its_declaration(warehouse, register):
 
 
 def test_unknown_models_and_versions_are_named(warehouse, register):
-    with pytest.raises(UnknownName, match="no version of a model 'churn'"):
-        versions(warehouse, "churn")
+    assert versions(warehouse, "churn") == []
+    with pytest.raises(UnknownName, match="no version of a model 'churn' is registered\nHint: train it first: foretable train churn"):
+        version_of(warehouse, "churn", 1)
     register(warehouse)
     with pytest.raises(UnknownName, match=re.escape("did you mean 'churn'?")):
-        versions(warehouse, "chrun")
-    with pytest.raises(UnknownName, match=r"model churn has no version 4\nHint: it has 1"):
+        version_of(warehouse, "chrun", 1)
+    with pytest.raises(UnknownName, match="model churn has no version 4\nHint: it has 1"):
         version_of(warehouse, "churn", 4)
 
 

@@ -53,9 +53,13 @@ def test_a_read_only_connection_scores(file, expected):
 
 
 def test_two_processes_read_at_once(file, expected):
-    code = f"import sys, foretable\nwith foretable.connect(sys.argv[1], read_only=True) as c: print(repr(c.execute({SCORES!r}).fetchall()[0][0]))"
+    code = """
+import sys, foretable
+with foretable.connect(sys.argv[1], read_only=True) as c:
+    print(repr(c.execute(sys.argv[2]).fetchall()[0][0]))
+"""
     with connect(file, read_only=True) as connection:
-        other = python(code, file)
+        other = python(code, file, SCORES)
         assert (other.stdout.strip(), other.stderr) == (repr(expected), "")
         assert total(connection) == expected
 

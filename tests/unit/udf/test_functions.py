@@ -53,5 +53,5 @@ def test_two_files_have_functions_of_their_own(tmp_path):
 
 
 def test_an_unknown_type_names_the_function_and_its_place():
-    with connect(":memory:") as connection, pytest.raises(DeclarationError, match="test_functions.py:.*function broken"):
+    with connect(":memory:") as connection, pytest.raises(DeclarationError, match=r"test_functions\.py:.*function broken"):
         register_functions(connection, {"broken": Function("broken", lambda x: x, ["NUMBRE"], "DOUBLE", declared(1.0)["weighted"].origin)})

@@ -63,7 +63,9 @@ def test_order_case_and_extra_columns_do_not_matter(live, row):
     assert one(live, f"SELECT predict_churn({row}), PREDICT_CHURN({row})") == pytest.approx((sigmoid(1.5 + 2 - 3),) * 2)
 
 
-@pytest.mark.parametrize("kind", ["TINYINT", "USMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UHUGEINT", "UINTEGER", "DECIMAL(38, 3)", "DOUBLE"])
+@pytest.mark.parametrize(
+    "kind", ["TINYINT", "USMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UHUGEINT", "UINTEGER", "DECIMAL(38, 3)", "FLOAT", "DOUBLE"]
+)
 def test_every_number_is_a_number(live, kind):
     assert one(live, f"SELECT predict_churn({{'spend': 3::{kind}, 'active': NULL, 'plan': NULL}})")[0] == pytest.approx(sigmoid(3))
 
