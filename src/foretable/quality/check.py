@@ -179,9 +179,7 @@ def _whole_row(rows: Any) -> Any:
     return ibis.struct({name: rows[name] for name in known}).cast("json").cast("string")
 
 
-def _duplicates(
-    connection: duckdb.DuckDBPyConnection, checked: Relation, keys: Iterable[tuple[str, ...]], called: str
-) -> list[Violation]:
+def _duplicates(connection: duckdb.DuckDBPyConnection, checked: Relation, keys: Iterable[tuple[str, ...]], called: str) -> list[Violation]:
     found = []
     for key in keys:
         repeated = checked.rows().group_by(list(key)).aggregate(__rows=lambda rows: rows.count())

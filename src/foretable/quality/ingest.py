@@ -22,7 +22,7 @@ from foretable.quality.relation import exists, type_tree
 from foretable.quality.target import Target, append, completed, target_of
 from foretable.quality.verdict import judge
 from foretable.sql import render, statement, table
-from foretable.warehouse import ensure_catalog, wave
+from foretable.warehouse import ensure_catalog, translate, wave
 
 _STAGED = "foretable_staged"
 
@@ -115,6 +115,11 @@ def ingest(
             with wave(connection):
                 report = _load(connection, target, schema, columns, found, [file.rows for file in staged])
                 whole_table(connection, name, schema)
+        except duckdb.Error as error:
+            told = translate(error, where=name)
+            if told is None:
+                raise
+            raise told from error
         finally:
             _drop_staged(connection, len(found))
     seconds = time.perf_counter() - start
@@ -222,5 +227,5 @@ def _rules(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
 
 
 def _drop_staged(connection: duckdb.DuckDBPyConnection, files: int) -> None:
-    for name in (_STAGED, *(f"foretable_file_{i}" for i in range(files))):
+    for name in (_STAGED, "foretable_verdicts", *(f"foretable_file_{i}" for i in range(files))):
         connection.execute(statement("DROP TABLE IF EXISTS $name", name=table(name)))

@@ -120,6 +120,7 @@ def split_clean(connection: duckdb.DuckDBPyConnection, staged: str, target: str,
     refuse(structure(checked, schema, target))
     judge(connection, staged, None, schema)
     count = hold(connection, staged, target, wave, lasting=True)
+    connection.execute("DROP TABLE foretable_verdicts")
     refuse(broken_rules(connection, checked, table_rules(schema, checked.rows()), target))
     return count
 

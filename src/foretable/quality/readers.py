@@ -118,7 +118,8 @@ def _csv_error(text: str, path: Path, shown: str, dialect: Dialect) -> IngestErr
         return IngestError(f"a quote is not closed, or text follows it{what}", where=where, hint="a quote inside a field is written twice")
     if "invalid state" in text:
         return IngestError("the file is no proper CSV", where=shown, hint="its line endings may be mixed; convert them: dos2unix")
-    return IngestError(f"this is not a CSV file that can be read: {text.splitlines()[0]}{what}", where=where)
+    message = f"this is not a CSV file that can be read: {text.splitlines()[0]}{what}"
+    return IngestError(message, where=where, hint="open it in an editor, and export it anew as CSV in UTF-8")
 
 
 def _json(connection: duckdb.DuckDBPyConnection, into: str, path: Path, shown: str, expected: Collection[str]) -> Staged:
@@ -173,7 +174,8 @@ def _parquet(connection: duckdb.DuckDBPyConnection, into: str, path: Path, shown
         query = exp.select(*cells).from_(parse(_PARQUET).subquery("file"))
         connection.execute(statement(_INTO, into=table(into), rows=query.subquery()), [str(path)])
     except (duckdb.InvalidInputException, duckdb.IOException) as error:
-        raise IngestError(f"this is not a Parquet file that can be read: {str(error).splitlines()[0]}", where=shown) from None
+        message = f"this is not a Parquet file that can be read: {str(error).splitlines()[0]}"
+        raise IngestError(message, where=shown, hint="write it anew, or name its format: --format csv") from None
 
     def place(row: int, cell: int, value: str | None) -> str:
         return f"{shown}, row {row + 1}"

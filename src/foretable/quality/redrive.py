@@ -161,6 +161,7 @@ def _redrive(connection: duckdb.DuckDBPyConnection, name: str, schema: Any) -> R
     copies = _count(connection, "SELECT count(*) FROM foretable_verdicts WHERE is_copy")
     still = _count(connection, "SELECT count(*) FROM foretable_verdicts WHERE NOT is_copy")
     connection.execute("DROP TABLE foretable_restored")
+    connection.execute("DROP TABLE foretable_verdicts")
     return RedriveReport(name, total - copies - still, still + misfits, copies)
 
 

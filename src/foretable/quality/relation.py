@@ -105,4 +105,3 @@ def spelt(kind: str) -> str:
 def type_tree(kind: str) -> exp.DataType:
     """The tree of a DuckDB type, for a CAST."""
     return exp.DataType.build(kind, dialect="duckdb")
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -16,7 +16,6 @@ from foretable.quality.readers import Staged
 from foretable.quality.relation import exists, relation, type_tree
 from foretable.quality.rules import columns as schema_columns
 from foretable.sql import column, render, statement, table
-
 
 _FIRST_ROWS = 10_000
 
@@ -35,7 +34,6 @@ class Target:
     extra: str = "refuse"
     exists: bool = False
     decided_by: str = ""
-    patterns: dict[str, str | None] = field(default_factory=dict)
 
 
 def target_of(connection: duckdb.DuckDBPyConnection, name: str, schema: Any, *, replace: bool) -> Target:

@@ -36,7 +36,8 @@ def warehouse(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def stage(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE staged AS SELECT id::BIGINT AS id, amount::DECIMAL(9,2) AS amount FROM (VALUES {rows}) AS t(id, amount)"
+        "CREATE OR REPLACE TEMP TABLE staged AS"
+        f" SELECT id::BIGINT AS id, amount::DECIMAL(9,2) AS amount FROM (VALUES {rows}) AS t(id, amount)"
     )
 
 
@@ -48,7 +49,10 @@ def refresh(connection: duckdb.DuckDBPyConnection, rows: str, number: int, schem
     return good, held
 
 
-def kept(connection: duckdb.DuckDBPyConnection, what: str = "batch, rule, column_name, value, row->>'id', redriven_at IS NOT NULL") -> list[tuple]:
+KEPT = "batch, rule, column_name, value, row->>'id', redriven_at IS NOT NULL"
+
+
+def kept(connection: duckdb.DuckDBPyConnection, what: str = KEPT) -> list[tuple]:
     return connection.execute(f"SELECT {what} FROM quarantine.orders ORDER BY rowid").fetchall()
 
 
@@ -72,7 +76,11 @@ def test_a_row_that_breaks_rules_goes_to_quarantine_once_with_all_of_them(wareho
         ("clean.orders", 9, "not_null", "amount", None, '{"id":4,"amount":null}'),
     ]
     assert warehouse.execute("SELECT sum(row_count), sum(redriven) FROM foretable.quarantine_log").fetchall() == [(3, 0)]
-    assert quarantined(warehouse)[1][0][:6] == ("clean.orders", *quarantined(warehouse)[1][0][1:6])
+    assert [(row[0], row[2], row[5]) for row in quarantined(warehouse)[1]] == [
+        ("clean.orders", "id; amount; amount", 1),
+        ("clean.orders", "amount", 1),
+        ("clean.orders", "amount", 1),
+    ]
     assert len(quarantined(warehouse, "clean.orders")[1]) == 3
 
 
@@ -218,7 +226,9 @@ def test_a_column_called_rowid_is_refused_and_other_names_of_ours_are_free(wareh
     warehouse.execute("CREATE TEMP TABLE staged AS SELECT 1::BIGINT AS id, 2 AS rowid")
     with pytest.raises(UsageError, match="rowid"):
         judge(warehouse, "staged", None, schema)
-    warehouse.execute("CREATE OR REPLACE TEMP TABLE staged AS SELECT 1::BIGINT AS id, unnest([1, 2]) AS variants, 'x' AS rule, 'y' AS is_copy, 'z' AS row")
+    warehouse.execute(
+        "CREATE OR REPLACE TEMP TABLE staged AS SELECT 1::BIGINT AS id, unnest([1, 2]) AS variants, 'x' AS rule, 'y' AS is_copy, 'z' AS row"
+    )
     judge(warehouse, "staged", None, schema)
     assert hold(warehouse, "staged", "raw.orders", 1) == 2
 
