@@ -59,7 +59,8 @@ def _levels(model: Folded) -> tuple[list[Any], dict[str, np.ndarray]]:
         "null_code": np.array(-2.0),
         "starts": starts.astype(np.int64) + 2,
         "weights": np.concatenate(tables),
-        "across": np.array([1], dtype=np.int64),
+        # Not ReduceSum: its order of addition depends on where a row stands in the batch.
+        "across": np.ones((len(positions), 1)),
     }
     nodes = [
         helper.make_node("Gather", ["x", "categories"], ["codes"], axis=1),
@@ -68,7 +69,7 @@ def _levels(model: Folded) -> tuple[list[Any], dict[str, np.ndarray]]:
         helper.make_node("Cast", ["known_codes"], ["integers"], to=TensorProto.INT64),
         helper.make_node("Add", ["integers", "starts"], ["slots"]),
         helper.make_node("Gather", ["weights", "slots"], ["level_weights"]),
-        helper.make_node("ReduceSum", ["level_weights", "across"], ["levels"], keepdims=1),
+        helper.make_node("MatMul", ["level_weights", "across"], ["levels"]),
     ]
     return nodes, constants
 
