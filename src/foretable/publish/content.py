@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from foretable.sql import column, parse, render, statement, table
+from foretable.sql import column, render, statement, table
 
 SYSTEM = "foretable"
 _NESTED = ("[]", "STRUCT(", "MAP(", "UNION(")
@@ -41,10 +41,10 @@ class Content:
 
 @dataclass(frozen=True)
 class SystemView:
-    """A view of the system catalog: its query over system tables, and its comments."""
+    """A view of the system catalog: its CREATE VIEW over system tables, and its comments."""
 
     name: str
-    query: exp.Expression
+    sql: str
     description: str
     comments: tuple[tuple[str, str], ...]
 
@@ -62,7 +62,9 @@ def read_contents(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -
     for name in found:
         row_count, fingerprint = _fingerprint(connection, name, shapes[name])
         as_of, stale = refreshed.get(name, (None, False))
-        description, comments = described.get(name, ("", ()))
+        description, texts = described.get(name, ("", ()))
+        there = {label for label, _ in shapes[name]}
+        comments = tuple(sorted((label, text) for label, text in texts if label in there))
         contents.append(Content(name, shapes[name], comments, description, row_count, fingerprint, as_of, stale))
     return contents
 
@@ -179,4 +181,4 @@ def read_system_views(connection: duckdb.DuckDBPyConnection) -> list[SystemView]
         " WHERE database_name = current_database() AND schema_name = ? ORDER BY view_name",
         [SYSTEM],
     ).fetchall()
-    return [SystemView(name, parse(sql).expression, comment, described.get(f"{SYSTEM}.{name}", ("", ()))[1]) for name, sql, comment in rows]
+    return [SystemView(name, sql, comment, described.get(f"{SYSTEM}.{name}", ("", ()))[1]) for name, sql, comment in rows]

@@ -5,7 +5,7 @@ it in between. So there are three slots, links to the three newest waves, and a 
 when each slot is in force. A view takes the slot in force at ``now()``, the start of the reader's
 transaction, which is one for all views of a query. A new wave goes to the oldest slot, and comes into
 force a moment after the clock has been renamed into place: whoever starts later sees it, whoever
-started earlier does not, whenever the files are opened. docs/decisions/0003 has the measurements.
+started earlier does not, whenever the files are opened. docs/decisions/0006 has the measurements.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def begin(live: Path, folder: Path) -> None:
     _write(live, {slot: number for number, slot in enumerate(SLOTS)})
 
 
-def advance(live: Path, folder: Path) -> None:
-    """Bring a wave into force for every query that starts after the return."""
+def advance(live: Path, folder: Path) -> int:
+    """Bring a wave into force, a moment from now; the time is for :func:`wait_until`."""
     times = _times(live)
     # A machine clock that was set back must not make everybody wait for the old time.
     ahead = max(0, max(times.values()) - _now())
@@ -61,7 +61,12 @@ def advance(live: Path, folder: Path) -> None:
     point(live / slot, folder)
     times[slot] = _now() + int(_LEAD_SECONDS * 1e6)
     _write(live, times)
-    time.sleep(max(0.0, (times[slot] - _now()) / 1e6))
+    return times[slot]
+
+
+def wait_until(in_force_from: int) -> None:
+    """Return when every query that starts now sees the wave."""
+    time.sleep(max(0.0, (in_force_from - _now()) / 1e6))
 
 
 def align(live: Path, folder: Path) -> None:

@@ -79,16 +79,19 @@ def _publish(
     with transaction(connection):
         contents = read_contents(connection, tables)
         folder = folders.write_folder(connection, waves, wave, contents, before, keys)
-        statements = views.script(slots, contents, read_system_views(connection))
+        system_views = read_system_views(connection)
+    in_force_from = 0
     if before is None:
         live.begin(slots, folder)
     elif folder != before:
-        live.advance(slots, folder)
+        in_force_from = live.advance(slots, folder)
     live.point(published / "current", folder)
-    if not views.is_current(bi_file, slots, statements):
+    live.wait_until(in_force_from)
+    wanted = views.digest(slots, contents, system_views)
+    if not views.is_current(bi_file, slots, wanted):
         if before is not None:
             live.align(slots, folder)
-        views.write(bi_file, slots, statements)
+        views.write(bi_file, slots, views.script(slots, contents, system_views), wanted)
     folders.prune(waves, [folder, *live.referenced(slots)])
     return bi_file
 

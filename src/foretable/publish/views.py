@@ -12,7 +12,10 @@ from sqlglot import exp
 from foretable.publish.content import SYSTEM, Content, SystemView
 from foretable.publish.folders import sync
 from foretable.publish.live import query
-from foretable.sql import column, render, table
+from foretable.sql import column, parse, render, table
+
+# Raise it when script() writes other statements for the same tables.
+_FORM = 1
 
 
 def script(live: Path, contents: Sequence[Content], system_views: Sequence[SystemView]) -> list[str]:
@@ -31,18 +34,24 @@ def script(live: Path, contents: Sequence[Content], system_views: Sequence[Syste
         statements.extend(_comments(view, content.description, content.comments))
     for found in system_views:
         view = table(found.name)
-        statements.append(_create(view, found.query.transform(_inline, queries)))
+        statements.append(_create(view, parse(found.sql).expression.transform(_inline, queries)))
         statements.extend(_comments(view, found.description, found.comments))
     return statements
 
 
-def is_current(bi_file: Path, live: Path, statements: Sequence[str]) -> bool:
-    """Whether the BI file was made by these statements."""
+def digest(live: Path, contents: Sequence[Content], system_views: Sequence[SystemView]) -> str:
+    """What the statements depend on; cheaper than the statements."""
+    shapes = [(content.name, content.columns, content.description, content.comments) for content in contents]
+    return hashlib.sha256(repr((_FORM, duckdb.__version__, str(live), shapes, system_views)).encode()).hexdigest()
+
+
+def is_current(bi_file: Path, live: Path, wanted: str) -> bool:
+    """Whether the BI file was made from what has this digest."""
     mark = _mark(live)
-    return bi_file.is_file() and mark.is_file() and mark.read_text(encoding="utf-8") == _digest(statements)
+    return bi_file.is_file() and mark.is_file() and mark.read_text(encoding="utf-8") == wanted
 
 
-def write(bi_file: Path, live: Path, statements: Sequence[str]) -> None:
+def write(bi_file: Path, live: Path, statements: Sequence[str], made_from: str) -> None:
     """Make the BI file anew and rename it into place; open readers keep the one they have."""
     part = bi_file.with_name(f"{bi_file.name}.tmp")
     part.unlink(missing_ok=True)
@@ -56,7 +65,7 @@ def write(bi_file: Path, live: Path, statements: Sequence[str]) -> None:
     part.rename(bi_file)
     sync(bi_file.parent)
     mark = _mark(live)
-    mark.write_text(_digest(statements), encoding="utf-8")
+    mark.write_text(made_from, encoding="utf-8")
     sync(mark)
 
 
@@ -96,7 +105,3 @@ def _layer(name: str) -> str:
 
 def _mark(live: Path) -> Path:
     return live / "views.sha256"
-
-
-def _digest(statements: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join((duckdb.__version__, *statements)).encode()).hexdigest()

@@ -232,6 +232,7 @@ COMMENT ON COLUMN foretable.table_status.source_watermark IS 'Up to when its sou
 COMMENT ON COLUMN foretable.table_status.as_of IS 'The clock that its rows were computed at, UTC';
 COMMENT ON COLUMN foretable.table_status.next_due IS 'When the target lag runs out, UTC';
 COMMENT ON VIEW foretable.quarantine_summary IS 'One row per table, rule and column: rows that were put aside, and how many have passed since';
+COMMENT ON TABLE foretable.catalog IS 'One row per migration of this catalog';
 COMMENT ON TABLE foretable.tables IS 'One row per table that foretable keeps';
 COMMENT ON TABLE foretable.columns IS 'One row per column of those tables';
 COMMENT ON TABLE foretable.sources IS 'One row per source, as the last wave saw it';
