@@ -78,7 +78,8 @@ def shop_file(tmp_path):
             """
             CREATE SCHEMA marts;
             CREATE TABLE marts.dim_customers AS
-                SELECT i AS customer_id, TIMESTAMP '2024-01-01' + INTERVAL (i) DAY AS signed_up_at, 'north' AS region FROM range(10) AS t(i);
+                SELECT i AS customer_id, TIMESTAMP '2024-01-01' + INTERVAL (i) DAY AS signed_up_at, 'north' AS region
+                FROM range(10) AS t(i);
             CREATE TABLE marts.fct_orders AS
                 SELECT i AS order_id, i % 10 AS customer_id, now()::TIMESTAMP AS updated_at,
                     TIMESTAMP '2025-01-01' + INTERVAL (i) HOUR AS ordered_at, 9.5 AS amount
