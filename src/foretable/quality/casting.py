@@ -18,6 +18,17 @@ _WHOLE = (
     "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "UINT128",
 )  # fmt: skip
 _TEXT = ("VARCHAR", "TEXT", "CHAR")
+_NARROWEST = """
+CASE
+    WHEN count($text) = 0 THEN 'VARCHAR'
+    WHEN bool_and($text IS NULL OR $whole IS NOT NULL AND $numeral) THEN 'BIGINT'
+    WHEN bool_and($text IS NULL OR $real IS NOT NULL AND $numeral AND NOT $long) THEN 'DOUBLE'
+    WHEN bool_and($text IS NULL OR lower($text) IN ('true', 'false')) THEN 'BOOLEAN'
+    WHEN bool_and($text IS NULL OR $day IS NOT NULL) THEN 'DATE'
+    WHEN bool_and($text IS NULL OR $moment IS NOT NULL) THEN 'TIMESTAMP'
+    ELSE 'VARCHAR'
+END
+"""
 _OFFSET = r":\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)\s*$"
 
 
@@ -71,33 +82,16 @@ def inferred(text: Any) -> Any:
     Numbers written with leading zeros are names, not numbers: '0012' stays text.
     """
     numeral = exp.func("regexp_full_match", text, exp.Literal.string(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"))
-    return parse(
-        """
-        CASE
-            WHEN count($text) = 0 THEN 'VARCHAR'
-            WHEN bool_and($text IS NULL OR $whole IS NOT NULL AND $numeral) THEN 'BIGINT'
-            WHEN bool_and($text IS NULL OR $real IS NOT NULL AND $numeral AND NOT $long) THEN 'DOUBLE'
-            WHEN bool_and($text IS NULL OR lower($text) IN ('true', 'false')) THEN 'BOOLEAN'
-            WHEN bool_and($text IS NULL OR $day IS NOT NULL) THEN 'DATE'
-            WHEN bool_and($text IS NULL OR $moment IS NOT NULL) THEN 'TIMESTAMP'
-            ELSE 'VARCHAR'
-        END
-        """
-    ).transform(
-        lambda node: (
-            {
-                "text": text,
-                "numeral": numeral,
-                "long": exp.func("regexp_full_match", text, exp.Literal.string(r"[+-]?[0-9]{16,}")),  # a double would round it
-                "whole": from_text(text, "BIGINT"),
-                "real": from_text(text, "DOUBLE"),
-                "day": from_text(text, "DATE"),
-                "moment": from_text(text, "TIMESTAMP"),
-            }[node.name].copy()
-            if isinstance(node, exp.Placeholder)
-            else node
-        )
-    )
+    parts = {
+        "text": text,
+        "numeral": numeral,
+        "long": exp.func("regexp_full_match", text, exp.Literal.string(r"[+-]?[0-9]{16,}")),  # a double would round it
+        "whole": from_text(text, "BIGINT"),
+        "real": from_text(text, "DOUBLE"),
+        "day": from_text(text, "DATE"),
+        "moment": from_text(text, "TIMESTAMP"),
+    }
+    return parse(_NARROWEST).transform(lambda node: parts[node.name].copy() if isinstance(node, exp.Placeholder) else node)
 
 
 def _where_it_reads(text: Any, pattern: str, cast: Any) -> Any:

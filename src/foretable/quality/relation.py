@@ -7,6 +7,7 @@ user's connection as it is: nothing is registered on it and none of its settings
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -96,6 +97,7 @@ def duckdb_type(dtype: dt.DataType) -> str:
     return spelt(DuckDBType.to_string(dtype))
 
 
+@lru_cache(maxsize=1024)
 def spelt(kind: str) -> str:
     """One spelling per type: ``TEXT`` and ``VARCHAR`` are the same."""
     text = render(type_tree(kind))

@@ -18,6 +18,7 @@ from foretable.quality import ingest
 
 folder, what, at = sys.argv[1], sys.argv[2], int(sys.argv[3])
 calls = 0
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job is born with it ignored
 
 def die(data):  # a check is called when rows are judged and, with everything written, before the commit
     global calls
