@@ -17,7 +17,7 @@ def build_sample(path: Path, *, customers: int = CUSTOMERS, seed: int = SEED) ->
     """Write ``warehouse.duckdb.sample``: only raw tables, in a storage version that every DuckDB 1.x reads.
 
     The file is the same byte for byte whenever it is built from the same seed with the same DuckDB: one
-    thread, one table after the other, and its place taken only when it is complete.
+    thread, nothing compressed, and its place taken only when it is complete.
 
     Parameters
     ----------
@@ -32,6 +32,7 @@ def build_sample(path: Path, *, customers: int = CUSTOMERS, seed: int = SEED) ->
         made = Path(folder) / "warehouse.duckdb"  # DuckDB writes the stem into the file: it must not depend on the path
         connection = duckdb.connect(made, config={"threads": 1, "storage_compatibility_version": "v1.0.0"})
         try:
+            connection.execute("PRAGMA force_compression = 'uncompressed'")  # compressed segments end in stray bytes of memory
             _write_telco(connection, customers, seed)
             connection.execute("CHECKPOINT")
         finally:

@@ -13,6 +13,7 @@ import pytest
 
 from foretable.errors import UsageError
 from foretable.simulate import build_sample, simulate_telco, telco_hazards
+from foretable.simulate.sample import CUSTOMERS, SEED
 from foretable.simulate.telco import true_risk
 
 COLUMNS = [
@@ -120,3 +121,12 @@ def test_a_sample_replaces_the_one_that_is_there(tmp_path: Path) -> None:
     build_sample(path, customers=10)
     with duckdb.connect(str(path), read_only=True) as connection:
         assert connection.execute("SELECT count(*) FROM raw.telco").fetchone() == (10,)
+
+
+def test_the_sample_in_the_repository_is_what_the_seed_gives() -> None:
+    path = Path(__file__).parents[3] / "warehouse.duckdb.sample"
+    fresh = simulate_telco(CUSTOMERS, SEED)
+    with duckdb.connect(str(path), read_only=True) as connection:
+        connection.register("fresh", fresh)
+        assert connection.execute("FROM fresh EXCEPT ALL FROM raw.telco").fetchall() == []
+        assert connection.execute("SELECT count(*) FROM raw.telco").fetchone() == (CUSTOMERS,)
