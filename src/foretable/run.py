@@ -144,4 +144,5 @@ def _publish(connection: duckdb.DuckDBPyConnection, graph: Graph, report: WaveRe
     if not tables or not built & set(tables):
         return None
     there = {name for (name,) in connection.execute("SELECT name FROM foretable.tables").fetchall()}
-    return publish(connection, graph.project.root, [name for name in tables if name in there], report.wave)
+    keys = {name: entity.keys for name in tables if (entity := graph.tables[name].entity) is not None}
+    return publish(connection, graph.project.root, [name for name in tables if name in there], report.wave, keys)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, is_dataclass
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -13,7 +12,6 @@ from sqlglot import exp
 
 from foretable.compile.graph import Graph
 from foretable.compile.recorded import Columns
-from foretable.declare.schema import TableSchema
 from foretable.sql import column, statement, table
 
 NESTED = ("STRUCT", "MAP", "UNION")
@@ -59,12 +57,6 @@ def declaration_fingerprint(graph: Graph, model: str) -> str:
         "tables": [graph.tables[name].fingerprint for name in made_from],
     }
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def rules_fingerprint(declared: TableSchema) -> str:
-    """Changes when the file that declares the schema changes: checks may be functions, whose text is there."""
-    path = Path(declared.origin.file)
-    return hashlib.sha256(path.read_bytes() if path.is_file() else b"").hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:

@@ -57,17 +57,27 @@ def record(connection: duckdb.DuckDBPyConnection, graph: Graph, number: int, bui
             *(build.inputs, build.as_of, number, row_count, now, build.action, build.reason, declared.description),
         ],
     )
-    _record_columns(connection, compiled)
+    _record_columns(connection, graph, compiled)
 
 
 def _pipeline(graph: Graph, name: str) -> str | None:
     return next((pipeline for pipeline, names in graph.project.pipelines.items() if name in names), None)
 
 
-def _record_columns(connection: duckdb.DuckDBPyConnection, compiled: Compiled) -> None:
+def _record_columns(connection: duckdb.DuckDBPyConnection, graph: Graph, compiled: Compiled) -> None:
+    rules = graph.project.schemas.get(compiled.name)
+    described = {name: rule.description or "" for name, rule in rules.schema.columns.items()} if rules is not None else {}
     connection.execute("DELETE FROM foretable.columns WHERE table_name = ?", [compiled.name])
-    rows = [[compiled.name, name, kind, ""] for name, kind in compiled.columns.items()]
+    rows = [[compiled.name, name, kind, described.get(name, "")] for name, kind in compiled.columns.items()]
     connection.executemany("INSERT INTO foretable.columns VALUES (?, ?, ?, ?)", rows)
+
+
+def record_blocked(connection: duckdb.DuckDBPyConnection, number: int, name: str, reason: str) -> None:
+    """Say that a wave left a table as it was, because of a failure elsewhere: it is stale."""
+    connection.execute(
+        "INSERT INTO foretable.refresh_history VALUES (?, ?, NULL, 'BLOCKED', ?, NULL, NULL, ?, NULL, NULL)",
+        [number, name, reason, utc_now()],
+    )
 
 
 def record_sources(connection: duckdb.DuckDBPyConnection, graph: Graph, state: State, number: int) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 import duckdb
 
 from foretable.compile.graph import Graph
-from foretable.refresh.fingerprint import declaration_fingerprint, rules_fingerprint, source_fingerprint
+from foretable.refresh.fingerprint import declaration_fingerprint, source_fingerprint
 from foretable.refresh.state import SourceState, State, TableState
 from foretable.refresh.watermark import source_watermark
 from foretable.registry import champion, find_version
@@ -27,7 +27,7 @@ def observe(connection: duckdb.DuckDBPyConnection, graph: Graph, clock: datetime
         champions=champions,
         trained=frozenset(trained),
         existing=frozenset(name.lower() for (name,) in there),
-        rules={name: rules_fingerprint(schema) for name, schema in graph.project.schemas.items()},
+        rules={name: schema.fingerprint for name, schema in graph.project.schemas.items()},
     )
 
 

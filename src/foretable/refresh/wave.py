@@ -122,6 +122,8 @@ def _attempt(work: _Work, planned: Plan, trigger: str, prune: bool) -> tuple[Bui
     with wave(work.connection):
         history.open_wave(work.connection, work.wave, trigger)
         built = tuple(_step(work, build) for build in planned.builds)
+        for name, reason in planned.blocked.items():
+            history.record_blocked(work.connection, work.wave, name, reason)
         for drop in planned.drops if prune else ():
             work.connection.execute(render(exp.Drop(kind="TABLE", this=table(drop.table), exists=True)))
             history.forget(work.connection, work.wave, drop.table)

@@ -110,6 +110,8 @@ def test_a_table_that_fails_keeps_its_content_and_the_others_are_built(root):
     assert read(root, "SELECT count(*) FROM features.orders") == [(6,)]
     failed = read(root, "SELECT table_name, message FROM foretable.refresh_history WHERE state = 'FAILED'")
     assert failed[0][0] == "features.spend" and "spend" in failed[0][1]
+    blocked = read(root, "SELECT table_name, reason FROM foretable.refresh_history WHERE state = 'BLOCKED' ORDER BY ALL")
+    assert ("decisions.top", "features.spend was not built") in blocked
     with duckdb.connect(root / "warehouse.duckdb") as connection:
         connection.execute("DELETE FROM raw.orders WHERE customer_id = 9")
     healed = refresh(root)
