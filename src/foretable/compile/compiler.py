@@ -155,7 +155,7 @@ class _Compiler:
         try:
             with resolving(self):
                 expression = declared.define()
-            return compiler.to_sqlglot(expression)
+            return _stable(compiler.to_sqlglot(expression))
         except ForetableError as error:
             error.where = error.where or str(declared.origin)
             raise
@@ -179,6 +179,14 @@ class _Compiler:
                         where=str(self.project.sources[source].origin),
                         hint="give it time= (event), valid= (scd2) or fixed= (columns that never change)",
                     )
+
+
+def _stable(tree: Any) -> Any:
+    """The tree with the columns of every EXCLUDE sorted: Ibis keeps them in a set, whose order differs by process."""
+    for star in tree.find_all(exp.Star):
+        if star.args.get("except_"):
+            star.set("except_", sorted(star.args["except_"], key=lambda excluded: str(excluded.name)))
+    return tree
 
 
 def _check_key(declared: DynamicTable, columns: Columns) -> None:

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
 from foretable.compile import compile_project
@@ -145,6 +149,34 @@ def test_compiling_twice_gives_the_same_text_and_fingerprints(shop):
     one, two = graph_of(shop), graph_of(shop)
     assert [one.tables[n].fingerprint for n in one.order] == [two.tables[n].fingerprint for n in two.order]
     assert compiled_files(one) == compiled_files(two)
+
+
+def test_compiling_in_another_process_gives_the_same_text(project):
+    text = """
+both = ft.Entity("both", key=("a", "b", "c", "d"))
+raw = ft.Source("raw.t", entity=both, fixed=["x"])
+@ft.feature_view("features.a", entity=both)
+def a():
+    return both.join(raw.rows(), raw.rows().rename(y="x")).drop("x")
+"""
+    ddl = {"sql/sources/raw.t.sql": "CREATE TABLE raw.t (a INTEGER, b INTEGER, c INTEGER, d INTEGER, x INTEGER)"}
+    root = project({"pipelines/a.py": HEAD + text} | DDL | ddl)
+    script = (
+        "import sys; from pathlib import Path; from foretable.compile import compile_project; "
+        "from foretable.declare.load import load_project; from foretable.compile.output import compiled_files; "
+        "print(list(compiled_files(compile_project(load_project(Path(sys.argv[1])))).values()))"
+    )
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", script, str(root)],
+            env=os.environ | {"PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in range(4)
+    }
+    assert len(texts) == 1 and "EXCLUDE" in texts.pop()
 
 
 def test_a_changed_macro_changes_the_fingerprint_of_what_calls_it(shop):
