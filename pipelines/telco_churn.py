@@ -75,61 +75,68 @@ def _count(*flags: ibis.Value) -> ibis.Value:
 
 def features_of(t: ft.Table) -> ft.Table:
     """The 48 features of customer-months; ``t`` has the customer's columns, ``tenure_month``, and ``month``, the one described."""
-    price = t.monthly_charge.cast("float64")
-    month = t.month
-    term = ibis.cases((t.contract == "Two year", 24), (t.contract == "One year", 12), else_=1)
-    protection = _count(t.online_security, t.online_backup, t.device_protection, t.tech_support)
-    streaming = _count(t.streaming_tv, t.streaming_movies)
-    services = _count(t.phone_service, t.multiple_lines, t.internet_service != "No") + protection + streaming
-    household = 1 + _count(t.partner, t.dependents)
-    automatic = t.payment_method.endswith("(automatic)")
-    renewals = month // term
-
-    def renewed(months: int) -> ibis.Value:
-        return renewals - ibis.greatest(month - months, 0) // term
-
-    def lived(months: int) -> ibis.Value:
-        return ibis.least(month, months)
-
+    t = t.mutate(
+        price=t.monthly_charge.cast("float64"),
+        term=ibis.cases((t.contract == "Two year", 24), (t.contract == "One year", 12), else_=1),
+        household=1 + _count(t.partner, t.dependents),
+        protection=_count(t.online_security, t.online_backup, t.device_protection, t.tech_support),
+        streaming=_count(t.streaming_tv, t.streaming_movies),
+        basics=_count(t.phone_service, t.multiple_lines, t.internet_service != "No"),
+        automatic=t.payment_method.endswith("(automatic)"),
+    )
+    t = t.mutate(services=t.basics + t.protection + t.streaming)
     return t.select(
-        # keys
         "customer_id", "tenure_month",
-        # who, and which services
         "senior_citizen", "partner", "dependents", "phone_service", "multiple_lines", "internet_service",
         "online_security", "online_backup", "device_protection", "tech_support", "streaming_tv", "streaming_movies",
         "contract", "paperless_billing", "payment_method",
-        household_size=household,
-        protection_count=protection,
-        streaming_count=streaming,
-        service_count=services,
-        # how far the relationship and its contract have come
-        months_active=month,
-        log_months=(month + 1).cast("float64").ln(),
-        year_of_tenure=(month - 1) // 12 + 1,
-        first_year=month <= 12,
-        contract_months=term,
-        month_in_term=month % term,
-        months_to_renewal=term - month % term,
-        term_progress=(month % term) / term,
-        renewals=renewals,
-        # the last 3, 6 and 12 months
-        renewals_3m=renewed(3), renewals_6m=renewed(6), renewals_12m=renewed(12),
-        charges_3m=lived(3) * price, charges_6m=lived(6) * price, charges_12m=lived(12) * price,
-        charge_share_3m=lived(3) / month, charge_share_6m=lived(6) / month, charge_share_12m=lived(12) / month,
-        charges_to_date=month * price,
-        # prices and ratios
-        monthly_charge=price,
-        commitment_left=(term - month % term) * price,
-        charge_per_service=price / services.nullif(0),
-        charge_per_member=price / household,
-        addon_share=(protection + streaming) / 6,
-        protection_share=protection / services.nullif(0),
-        streaming_share=streaming / services.nullif(0),
-        # combinations that speak for themselves
-        automatic_payment=automatic,
-        uncommitted=(t.contract == "Month-to-month") & ~automatic,
+        household_size=t.household, protection_count=t.protection, streaming_count=t.streaming, service_count=t.services,
+        **_progress(t), **_rolling(t), **_ratios(t),
+        automatic_payment=t.automatic,
+        uncommitted=(t.contract == "Month-to-month") & ~t.automatic,
         fiber_unsupported=(t.internet_service == "Fiber optic") & ~t.tech_support,
     )  # fmt: skip
+
+
+def _progress(t: ft.Table) -> dict[str, ibis.Value]:
+    """How far the relationship and its contract have come."""
+    in_term = t.month % t.term
+    return {
+        "months_active": t.month,
+        "log_months": (t.month + 1).cast("float64").ln(),
+        "year_of_tenure": (t.month - 1) // 12 + 1,
+        "first_year": t.month <= 12,
+        "contract_months": t.term,
+        "month_in_term": in_term,
+        "months_to_renewal": t.term - in_term,
+        "term_progress": in_term / t.term,
+        "renewals": t.month // t.term,
+    }
+
+
+def _rolling(t: ft.Table) -> dict[str, ibis.Value]:
+    """What the last 3, 6 and 12 months held."""
+    lived = {months: ibis.least(t.month, months) for months in (3, 6, 12)}
+    renewed = {months: t.month // t.term - ibis.greatest(t.month - months, 0) // t.term for months in lived}
+    return (
+        {f"renewals_{months}m": renewals for months, renewals in renewed.items()}
+        | {f"charges_{months}m": complete * t.price for months, complete in lived.items()}
+        | {f"charge_share_{months}m": complete / t.month for months, complete in lived.items()}
+    )
+
+
+def _ratios(t: ft.Table) -> dict[str, ibis.Value]:
+    """Money, and money and services against one another."""
+    return {
+        "charges_to_date": t.month * t.price,
+        "monthly_charge": t.price,
+        "commitment_left": (t.term - t.month % t.term) * t.price,
+        "charge_per_service": t.price / t.services.nullif(0),
+        "charge_per_member": t.price / t.household,
+        "addon_share": (t.protection + t.streaming) / 6,
+        "protection_share": t.protection / t.services.nullif(0),
+        "streaming_share": t.streaming / t.services.nullif(0),
+    }
 
 
 @ft.feature_view("features.telco_customer_months", entity=customer_month)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 import duckdb
 from sqlglot import exp
 
-from foretable.compile.asof import AS_OF, MODEL_VERSION
 from foretable.compile.recorded import Columns, recorded_text
 from foretable.declare.function import Function
 from foretable.declare.model import Model
@@ -23,8 +22,8 @@ class Scratch:
     def __init__(self) -> None:
         self._connection = duckdb.connect(":memory:")
         self._connection.execute("SET TimeZone = 'UTC'")
-        self._connection.execute(f"CREATE MACRO {AS_OF}() AS TIMESTAMP '2000-01-01'")
-        self._connection.execute(f"CREATE MACRO {MODEL_VERSION}(model) AS 1::INTEGER")
+        self._connection.execute("CREATE MACRO as_of() AS TIMESTAMP '2000-01-01'")
+        self._connection.execute("CREATE MACRO model_version(model) AS 1::INTEGER")
         self._attached: set[str] = set()
 
     def add_table(self, name: str, columns: Columns) -> None:

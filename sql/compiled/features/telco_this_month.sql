@@ -1,0 +1,62 @@
+-- features.telco_this_month: feature view, one row per customer_id, tenure_month
+-- One row per live customer: the state now.
+--
+-- Columns
+--   customer_id         VARCHAR
+--   tenure_month        BIGINT
+--   senior_citizen      BOOLEAN
+--   partner             BOOLEAN
+--   dependents          BOOLEAN
+--   phone_service       BOOLEAN
+--   multiple_lines      BOOLEAN
+--   internet_service    VARCHAR
+--   online_security     BOOLEAN
+--   online_backup       BOOLEAN
+--   device_protection   BOOLEAN
+--   tech_support        BOOLEAN
+--   streaming_tv        BOOLEAN
+--   streaming_movies    BOOLEAN
+--   contract            VARCHAR
+--   paperless_billing   BOOLEAN
+--   payment_method      VARCHAR
+--   household_size      INTEGER
+--   protection_count    INTEGER
+--   streaming_count     INTEGER
+--   service_count       INTEGER
+--   months_active       BIGINT
+--   log_months          DOUBLE
+--   year_of_tenure      BIGINT
+--   first_year          BOOLEAN
+--   contract_months     INTEGER
+--   month_in_term       BIGINT
+--   months_to_renewal   BIGINT
+--   term_progress       DOUBLE
+--   renewals            BIGINT
+--   renewals_3m         BIGINT
+--   renewals_6m         BIGINT
+--   renewals_12m        BIGINT
+--   charges_3m          DOUBLE
+--   charges_6m          DOUBLE
+--   charges_12m         DOUBLE
+--   charge_share_3m     DOUBLE
+--   charge_share_6m     DOUBLE
+--   charge_share_12m    DOUBLE
+--   charges_to_date     DOUBLE
+--   monthly_charge      DOUBLE
+--   commitment_left     DOUBLE
+--   charge_per_service  DOUBLE
+--   charge_per_member   DOUBLE
+--   addon_share         DOUBLE
+--   protection_share    DOUBLE
+--   streaming_share     DOUBLE
+--   automatic_payment   BOOLEAN
+--   uncommitted         BOOLEAN
+--   fiber_unsupported   BOOLEAN
+--   months_ahead        BIGINT
+--
+-- Reads    features.telco_next_months
+SELECT
+  *
+FROM "features"."telco_next_months" AS "t0"
+WHERE
+  "t0"."months_ahead" = 0;
