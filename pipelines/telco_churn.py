@@ -64,7 +64,7 @@ def telco_customers() -> ft.Table:
         paperless_billing=yes(t.PaperlessBilling),
         payment_method=t.PaymentMethod,
         monthly_charge=t.MonthlyCharges.cast("decimal(10, 2)"),
-        total_charges=t.TotalCharges.strip().nullif("").try_cast("decimal(12, 2)"),
+        total_charges=t.TotalCharges.try_cast("decimal(12, 2)"),
         churned=yes(t.Churn),
     )
 

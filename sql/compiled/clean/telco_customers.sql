@@ -111,8 +111,7 @@ SELECT
   END AS "paperless_billing",
   "t0"."PaymentMethod" AS "payment_method",
   CAST("t0"."MonthlyCharges" AS DECIMAL(10, 2)) AS "monthly_charge",
-  TRY_CAST(NULLIF(TRIM("t0"."TotalCharges", ' 	
-'), '') AS DECIMAL(12, 2)) AS "total_charges",
+  TRY_CAST("t0"."TotalCharges" AS DECIMAL(12, 2)) AS "total_charges",
   CASE
     WHEN "t0"."Churn" = 'Yes'
     THEN TRUE

@@ -30,7 +30,7 @@ def stale(graph: Graph) -> list[Path]:
     """Compiled files that are missing, outdated or left over."""
     files = compiled_files(graph)
     root = graph.project.root / "sql" / "compiled"
-    outdated = [path for path, text in files.items() if not path.is_file() or path.read_text() != text]
+    outdated = [path for path, text in files.items() if not path.is_file() or path.read_bytes() != text.encode()]
     return outdated + [path for path in sorted(root.rglob("*.sql")) if path not in files]
 
 
@@ -41,7 +41,7 @@ def write_compiled(graph: Graph) -> list[Path]:
     for path in changed:
         if path in files:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(files[path])
+            path.write_bytes(files[path].encode())
         else:
             path.unlink()
     return changed
