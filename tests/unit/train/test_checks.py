@@ -13,6 +13,7 @@ from foretable.errors import DeclarationError, GateRefused, TrainingError
 from foretable.train.checks import LabelLeak
 from foretable.train.features import read_rows
 from foretable.train.prepare import Prepared, prepare
+from foretable.train.split import TEST
 from foretable.train.training_set import TrainingSet
 
 Declare = Callable[..., ft.Model]
@@ -59,6 +60,16 @@ def test_features_that_never_vary_are_left_out_and_named(
     assert any(note in each for each in found.notes)
 
 
+def test_a_feature_that_varies_only_among_held_out_rows_is_left_out(
+    connection: duckdb.DuckDBPyConnection, training: TrainingSet, declare: Declare
+) -> None:
+    plain = prepared(connection, training, declare())
+    held_out = read_rows(connection, training)["customer_id"][int(plain.rows(TEST)[0])].as_py()
+    found = prepared(connection, with_column(connection, training, f"customer_id = {held_out}"), declare())
+    assert found.signature == plain.signature
+    assert found.notes == ("feature extra is left out: always False in the training rows",)
+
+
 def test_a_feature_that_is_only_sometimes_null_stays(
     connection: duckdb.DuckDBPyConnection, training: TrainingSet, declare: Declare
 ) -> None:
@@ -73,6 +84,8 @@ def test_a_feature_that_is_only_sometimes_null_stays(
         "churned * 10 + random()",
         "-churned + random() / 2",
         "CASE WHEN churned = 1 THEN random() END",
+        "CASE WHEN churned = 0 THEN random() WHEN customer_id % 2 = 0 THEN 1 + random() END",
+        "CASE WHEN churned = 0 THEN random() WHEN customer_id % 2 = 0 THEN -random() END",
         "churned = 1",
         "CASE WHEN churned = 1 THEN 'left' ELSE ['a', 'b'][1 + customer_id % 2] END",
         "CASE WHEN churned = 0 THEN ['a', 'b'][1 + customer_id % 2] END",

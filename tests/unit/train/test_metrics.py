@@ -90,6 +90,22 @@ def test_calibration_error_is_the_mean_gap_of_deciles() -> None:
     assert measure(y, p, np.arange(len(y)), threshold=0.5, seed=0)["calibration_error"][0] == pytest.approx(sum(gaps) / len(y), abs=2e-4)
 
 
+def test_the_interval_of_the_calibration_error_holds_it_and_stays_above_zero() -> None:
+    generator = np.random.default_rng(3)
+    p = generator.random(2000)
+    y = (generator.random(2000) < p).astype(float)
+    value, low, high = measure(y, p, np.arange(2000), threshold=0.5, seed=0)["calibration_error"]
+    assert 0 <= low < value < high < 0.05
+    tiny = measure(np.tile([0.0, 1.0], 50), np.full(100, 0.5), np.arange(100), threshold=0.5, seed=0)["calibration_error"]
+    assert tiny[:2] == (0, 0)
+
+
+def test_replicates_without_a_finite_figure_are_left_out() -> None:
+    low, high = interval(np.array([[1.0, np.nan], [2.0, np.nan], [np.inf, np.nan], [np.nan, np.nan], [-np.inf, np.nan]]))
+    assert (low[0], high[0]) == (pytest.approx(1.025), pytest.approx(1.975))
+    assert np.isnan([low[1], high[1]]).all()
+
+
 def test_a_part_without_positives_has_no_ranking() -> None:
     found = measure(np.zeros(50), np.linspace(0.1, 0.2, 50), np.arange(50), threshold=0.5, seed=0)
     assert "roc_auc" not in found and "pr_auc" not in found

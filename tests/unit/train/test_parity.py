@@ -18,7 +18,7 @@ from foretable.progress import silent
 from foretable.registry.signature import Feature
 from foretable.train.features import read_rows
 from foretable.train.fit import fit_candidate
-from foretable.train.parity import check_parity
+from foretable.train.parity import _compare, check_parity
 from foretable.train.prepare import Prepared, prepare
 from foretable.train.probes import probe_rows
 from foretable.train.result import Parity, Trained
@@ -173,6 +173,20 @@ def test_the_worst_rows_are_named_by_their_key(
         check_parity(connection, found.signature, found.onnx, native, training, rows)
     assert f"customer_id {17 // 5}, month {17 % 5}: SQL 0." in caught.value.message
     assert caught.value.where == "training.churn"
+
+
+def test_no_number_and_no_null_are_differences_too(training: TrainingSet, rows: pa.Table, prepared: Prepared) -> None:
+    def compare(row: pa.Table, score: float | None, native: float) -> float:
+        scored = row.append_column("foretable_score", pa.array([score], pa.float64()))
+        return _compare(scored, prepared.signature, lambda _: np.array([native]), training.keys, "t")
+
+    somebody = rows.slice(0, 1)
+    nobody = pa.table({name: pa.nulls(1, somebody.schema.field(name).type) for name in somebody.column_names})
+    assert compare(somebody, 0.5, 0.5) == 0
+    assert compare(nobody, None, 0.5) == 0
+    for row, score, native in ((somebody, 0.5, np.nan), (somebody, None, 0.5), (nobody, 0.5, 0.5)):
+        with pytest.raises(ParityFailure, match="NULL"):
+            compare(row, score, native)
 
 
 def test_probes_hold_nulls_strangers_and_thresholds(prepared: Prepared, rows: pa.Table, declare: Declare) -> None:
