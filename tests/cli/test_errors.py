@@ -99,6 +99,31 @@ def test_a_file_that_is_no_warehouse(call, starter):
     assert path.read_bytes() == b"not a database" * 1000
 
 
+def test_a_warehouse_of_a_later_release(call, built):
+    path = built / "warehouse.duckdb"
+    with duckdb.connect(path) as connection:
+        connection.execute("INSERT INTO foretable.catalog VALUES (99, '9.9', now()::TIMESTAMP)")
+    for command in ("run", "plan"):
+        done = call(built, command)
+        assert done.code == 1
+        assert "version 99" in done.err
+        assert "Hint: upgrade" in done.err
+
+
+def test_killed_in_mid_run(call, starter):
+    """After kill -9 while it trains, the next run makes everything."""
+    run = subprocess.Popen([*FORETABLE, "-C", str(starter), "run", "--trials", "200"], stdout=subprocess.DEVNULL, start_new_session=True)
+    path = starter / "warehouse.duckdb"
+    while run.poll() is None and not path.exists():
+        os.sched_yield()
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    done = call(starter, "run", "--trials", "1")
+    assert done.code == 0, done.err
+    assert "3 tables built" in done.out
+    assert "nothing to do" in call(starter, "run").out
+
+
 def test_ctrl_c_in_mid_run(starter):
     """Stopped while it trains: one line, exit code 130, and the next run goes through."""
     run = subprocess.Popen(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 import duckdb
 import pytest
@@ -13,8 +14,10 @@ import pytest
 def test_the_first_run_tells_what_was_built(first_run):
     _, done = first_run
     assert done.code == 0, done.err
-    for part in ("wave 1: 3 tables built", "features.customer_orders", "roc_auc 0.", "champion", "decisions.call_list: act on these first"):
+    for part in ("wave 1: 3 tables built", "features.customer_orders", "roc_auc", "champion", "decisions.call_list: act on these first"):
         assert part in done.out
+    assert re.search(r"churn@\d +\w+ +champion +all +0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]", done.out)
+    assert "2 search trials per candidate" in done.out
     assert "published/foretable.duckdb" in done.out
     assert "foretable sql" in done.out
     assert "\x1b" not in done.out + done.err

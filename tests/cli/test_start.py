@@ -112,6 +112,14 @@ def test_a_project_is_drafted_for_a_warehouse_in_place(call, tmp_path, shop_file
     assert shop_file.read_bytes() == before
 
 
+def test_a_folder_is_found_for_a_drafted_project(call, tmp_path, shop_file, monkeypatch):
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    assert call(tmp_path, "init", "--attach", str(shop_file)).code == 0
+    assert (tmp_path / "work" / "shop" / "pipelines" / "sources.py").exists()
+    assert call(tmp_path, "init").code == 2
+
+
 def test_a_table_can_be_built_on_the_drafted_sources(call, tmp_path, shop_file):
     root = tmp_path / "drafted"
     call(tmp_path, "init", str(root), "--attach", str(shop_file))

@@ -58,7 +58,7 @@ def quarantine(
     redrive: Annotated[bool, typer.Option("--redrive", help="Check the rows again and load those that pass.")] = False,
     json: Json = False,
 ) -> None:
-    """Show rows that broke a rule, and re-drive them after a fix.
+    """Show rows that broke a rule; re-drive them.
 
     \b
     Examples:
@@ -98,7 +98,7 @@ def _told(done: IngestReport | RedriveReport) -> str:
 
 @app.command()
 def publish(json: Json = False) -> None:
-    """Write published/: Parquet files, and one DuckDB file for BI tools. A run does it by itself.
+    """Write published/ for BI tools, as a run does.
 
     \b
     Examples:

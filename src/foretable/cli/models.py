@@ -40,9 +40,9 @@ def train(
     trials: Annotated[int | None, typer.Option(help="Search trials per candidate; by default what the project says.", min=1)] = None,
     json: Json = False,
 ) -> None:
-    """Train every candidate of a model, register them, and let the best one through the gate.
+    """Train a model's candidates; the best goes to the gate.
 
-    Ends with exit code 3 when the gate refuses; the versions are registered all the same.
+    Every candidate becomes a version. Ends with exit code 3 when the gate refuses the best one.
 
     \b
     Examples:
@@ -64,7 +64,7 @@ def train(
 
 @app.command()
 def models(model: OptionalModel = None, json: Json = False) -> None:
-    """List models and their versions, with the gate's metric on held-out rows.
+    """List models, their versions and metrics.
 
     \b
     Examples:
@@ -114,7 +114,7 @@ def promote(
 
 @app.command()
 def rollback(model: ModelName) -> None:
-    """Give the champion's place back to the version before.
+    """Make the version before champion again.
 
     \b
     Examples:

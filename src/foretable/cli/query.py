@@ -32,7 +32,9 @@ def sql_(
     json: Json = False,
     as_csv: Csv = False,
 ) -> None:
-    """Run SQL with every predict_<model>() at hand; read-only unless --write.
+    """Run SQL, with every predict_<model>() at hand.
+
+    Read-only unless --write.
 
     \b
     Examples:
@@ -61,7 +63,9 @@ def export(
         Path | None, typer.Option("--csv", metavar="FILE", help="Write this file; by default standard output.", show_default=False)
     ] = None,
 ) -> None:
-    """Write a table as CSV, for a CRM or a spreadsheet, in the order the table keeps.
+    """Write a table as CSV, for a CRM.
+
+    Rows come in the order that the table keeps.
 
     \b
     Examples:

@@ -43,7 +43,7 @@ def ls(json: Json = False) -> None:
 
 @app.command()
 def show(name: AnyName, json: Json = False) -> None:
-    """Show a declaration: what it is, its columns, what it is made from, its SQL.
+    """Show a declaration: columns, lineage, SQL.
 
     \b
     Examples:

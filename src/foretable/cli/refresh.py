@@ -36,7 +36,7 @@ def plan(
     full_refresh: FullRefresh = False,
     json: Json = False,
 ) -> None:
-    """Show what a run would do, and why; change nothing.
+    """Show what a run would do, and why.
 
     \b
     Examples:
@@ -65,9 +65,9 @@ def run(
     prune: Prune = False,
     json: Json = False,
 ) -> None:
-    """Do whatever is needed: train models that have no version, refresh tables, publish.
+    """Train and refresh what needs it, and publish.
 
-    A second run finds nothing to do, and says so.
+    Models are trained when no version matches their declaration. A second run finds nothing to do, and says so.
 
     \b
     Examples:
@@ -94,7 +94,7 @@ def refresh(
     prune: Prune = False,
     json: Json = False,
 ) -> None:
-    """Bring tables up to date as run does, but train nothing.
+    """Refresh tables as run does, but train nothing.
 
     \b
     Examples:

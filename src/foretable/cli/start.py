@@ -30,7 +30,9 @@ LIBRARIES = (
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new or empty folder.")],
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="FOLDER", help="A new or empty folder; --attach and --full find a name.", show_default=False)
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="The whole reference project instead of a small starter.")] = False,
     attach: Annotated[
         Path | None,
@@ -47,13 +49,17 @@ def init(
     \b
     Examples:
       foretable init mine && cd mine && foretable run
-      foretable init shop --attach warehouse/shop.duckdb
-      foretable init reference --full
+      foretable init --attach warehouse/shop.duckdb
+      foretable init --full
     """
     from foretable import scaffold
 
     if full and attach:
         raise UsageError("--full and --attach at once", hint="choose one")
+    if folder is None:
+        if not full and not attach:
+            raise UsageError("no folder", hint="name a new one: foretable init mine")
+        folder = Path(attach.stem if attach else "reference")
     if attach:
         files, guesses = scaffold.attach_project(attach, folder)
         rows = [[found.name.lower(), _kind(found), found.entity, "; ".join(found.doubts)] for found in guesses]
@@ -70,7 +76,9 @@ def init(
 
 @app.command()
 def debug(json: Json = False) -> None:
-    """Check versions, the project, and whether the warehouse can be read; exit code 1 when something is wrong.
+    """Check versions, project and warehouse.
+
+    Ends with exit code 1 when something is wrong.
 
     \b
     Examples:

@@ -18,7 +18,7 @@ def backup(
         Path | None, typer.Argument(metavar="FOLDER", help="Where to; by default backups/ of the project.", show_default=False)
     ] = None,
 ) -> None:
-    """Copy the warehouse: data, features, models and their history are one file.
+    """Copy the warehouse: data, models and history.
 
     \b
     Examples:
@@ -36,7 +36,9 @@ def restore(
     file: Annotated[Path, typer.Argument(metavar="BACKUP", help="A file that backup wrote.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Put a backup in the warehouse's place; the replaced file is kept under backups/.
+    """Put a backup in the warehouse's place.
+
+    The replaced file is kept under backups/.
 
     \b
     Examples:
