@@ -26,7 +26,7 @@ def quoted(name: str) -> str:
     return render(table(name))
 
 
-def render(tree: exp.Expression, *, pretty: bool = False) -> str:
+def render(tree: exp.Expr, *, pretty: bool = False) -> str:
     """DuckDB's text of a tree; function names keep their case."""
     return tree.sql(DIALECT, pretty=pretty, normalize_functions=False)
 
@@ -36,7 +36,7 @@ def parse(text: str) -> Any:
     return sqlglot.parse_one(text, dialect=DIALECT)
 
 
-def statement(template: str, /, **parts: exp.Expression) -> str:
+def statement(template: str, /, **parts: exp.Expr) -> str:
     """Fill a template with trees, never with text.
 
     Parameters
@@ -52,7 +52,7 @@ def statement(template: str, /, **parts: exp.Expression) -> str:
     'SELECT COUNT(*) FROM "raw"."orders"'
     """
 
-    def fill(node: exp.Expression) -> exp.Expression:
+    def fill(node: exp.Expr) -> exp.Expr:
         name = node.name if isinstance(node, exp.Placeholder) else ""
         return parts[name].copy() if name in parts else node
 

@@ -28,12 +28,12 @@ def cut(moment: datetime, grain: Grain, time_zone: str = "UTC") -> datetime:
     return start.astimezone(UTC).replace(tzinfo=None)
 
 
-def literal(moment: datetime) -> exp.Expression:
+def literal(moment: datetime) -> exp.Expr:
     """A TIMESTAMP literal."""
     return exp.cast(exp.Literal.string(moment.isoformat(sep=" ")), "TIMESTAMP")
 
 
-def uses_as_of(tree: exp.Expression) -> bool:
+def uses_as_of(tree: exp.Expr) -> bool:
     """Whether a query looks at the clock."""
     return any(is_call(node, AS_OF) for node in tree.find_all(exp.Anonymous))
 
@@ -43,7 +43,7 @@ def is_call(node: Any, name: str) -> bool:
     return isinstance(node, exp.Anonymous) and str(node.this).lower() == name
 
 
-def fill(tree: exp.Expression, as_of: datetime | None, versions: Mapping[str, int] | None = None) -> exp.Expression:
+def fill(tree: exp.Expr, as_of: datetime | None, versions: Mapping[str, int] | None = None) -> exp.Expr:
     """A copy of the query with every ``as_of()`` and ``model_version('m')`` replaced by a literal.
 
     Raises
@@ -52,7 +52,7 @@ def fill(tree: exp.Expression, as_of: datetime | None, versions: Mapping[str, in
         The query names a model that has no champion yet.
     """
 
-    def replace(node: exp.Expression) -> exp.Expression:
+    def replace(node: exp.Expr) -> exp.Expr:
         if as_of is not None and is_call(node, AS_OF):
             return literal(as_of)
         if versions is not None and is_call(node, MODEL_VERSION):

@@ -46,7 +46,7 @@ def good_rows(query: exp.Query, columns: Columns, schema: Any) -> exp.Query:
     return kept  # type: ignore[no-any-return]
 
 
-def _written_out(node: exp.Expression, query: exp.Query) -> exp.Expression:
+def _written_out(node: exp.Expr, query: exp.Query) -> exp.Expr:
     if isinstance(node, exp.Table) and node.name == "unchecked":
         return query.subquery(node.args["alias"].this if node.args.get("alias") else exp.to_identifier("unchecked"))
     return node

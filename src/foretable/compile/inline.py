@@ -48,7 +48,7 @@ def _evaluated(graph: Graph, name: str, as_of: datetime | None) -> exp.Query:
     compiled = graph.tables[name]
     moment = cut(as_of, compiled.declared.grain, graph.project.config.time_zone) if as_of is not None else None
 
-    def rename(node: exp.Expression) -> exp.Expression:
+    def rename(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Table) and qualified(node) in graph.tables:
             renamed = exp.Table(this=exp.to_identifier(qualified(node), quoted=True), alias=node.args.get("alias"))
             if not renamed.args.get("alias"):

@@ -10,6 +10,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.lineage import lineage
 
 from foretable.compile.graph import Graph
+from foretable.compile.references import qualified
 from foretable.sql import DIALECT
 
 
@@ -28,13 +29,9 @@ def column_lineage(graph: Graph, name: str) -> Mapping[str, list[str]]:
             node = lineage(column, compiled.query.copy(), schema=schema, dialect=DIALECT)
         except (SqlglotError, ValueError, KeyError):
             continue
-        leaves = [leaf for leaf in node.walk() if not leaf.downstream and isinstance(leaf.source, exp.Table)]
-        found[column] = sorted({f"{_name(leaf.source)}.{leaf.name.split('.')[-1]}".replace('"', "") for leaf in leaves})
+        leaves = [(leaf.source, leaf.name.split(".")[-1]) for leaf in node.walk() if not leaf.downstream]
+        found[column] = sorted({f"{qualified(s)}.{name}".replace('"', "") for s, name in leaves if isinstance(s, exp.Table)})
     return found
-
-
-def _name(node: exp.Table) -> str:
-    return ".".join(part for part in (node.catalog, node.db, node.name) if part).lower()
 
 
 def _nested(columns: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

@@ -18,12 +18,12 @@ def qualified(node: exp.Table) -> str:
     return ".".join(part for part in (node.catalog, node.db, node.name) if part).lower()
 
 
-def cte_names(tree: exp.Expression) -> set[str]:
+def cte_names(tree: exp.Expr) -> set[str]:
     """Names that WITH gives inside the query."""
     return {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
 
 
-def tables_of(tree: exp.Expression) -> list[str]:
+def tables_of(tree: exp.Expr) -> list[str]:
     """Tables that a query reads, in order of appearance, those handed to ``predict_<model>(table)`` included."""
     found: dict[str, None] = {}
     local = cte_names(tree)
@@ -39,12 +39,12 @@ def tables_of(tree: exp.Expression) -> list[str]:
     return list(found)
 
 
-def calls(tree: exp.Expression) -> set[str]:
+def calls(tree: exp.Expr) -> set[str]:
     """Names of the functions that sqlglot does not know: macros, models and Python functions."""
     return {str(node.this).lower() for node in tree.find_all(exp.Anonymous)}
 
 
-def macros_of(tree: exp.Expression, macros: Mapping[str, Macro]) -> list[Macro]:
+def macros_of(tree: exp.Expr, macros: Mapping[str, Macro]) -> list[Macro]:
     """The macros a query calls, and those that they call, by name."""
     found: dict[str, Macro] = {}
     waiting = sorted(calls(tree) & macros.keys())
@@ -57,7 +57,7 @@ def macros_of(tree: exp.Expression, macros: Mapping[str, Macro]) -> list[Macro]:
     return [found[name] for name in sorted(found)]
 
 
-def models_of(tree: exp.Expression, macros: Iterable[Macro], models: Collection[str]) -> tuple[str, ...]:
+def models_of(tree: exp.Expr, macros: Iterable[Macro], models: Collection[str]) -> tuple[str, ...]:
     """The models whose ``predict_<model>`` a query calls, itself or through a macro."""
     text = " ".join(macro.sql.lower() for macro in macros)
     called = calls(tree)

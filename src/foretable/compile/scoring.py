@@ -58,7 +58,7 @@ def scoring_query(declared: ScoringTable, columns_of: Callable[[str], Columns]) 
     ).from_(_rows([view.name for view in views], keys))
 
 
-def _rows(views: list[str], keys: tuple[str, ...]) -> exp.Expression:
+def _rows(views: list[str], keys: tuple[str, ...]) -> exp.Expr:
     if len(views) == 1:
         return exp.alias_(table(views[0]), ROW, quoted=True, table=True)
     joined = exp.select("*").from_(table(views[0]))

@@ -73,7 +73,7 @@ class Scratch:
         macro.set("expression", macro.expression.select(*nothing))
         self._connection.execute(render(macro))
 
-    def describe(self, query: exp.Expression) -> Mapping[str, str]:
+    def describe(self, query: exp.Expr) -> Mapping[str, str]:
         """Columns and types of a query.
 
         Raises

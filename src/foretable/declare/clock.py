@@ -19,10 +19,10 @@ def as_of() -> ir.TimestampValue:
     """The moment a row describes: one literal in a refresh, each date of the spine in a training set."""
     import ibis
 
-    @ibis.udf.scalar.builtin(name="as_of", signature=((), "timestamp"))
     def as_of() -> None: ...
 
-    return as_of()
+    declared = ibis.udf.scalar.builtin(as_of, name="as_of", signature=((), "timestamp"))
+    return declared()
 
 
 def last(time: ir.TimestampValue, **length: int) -> ir.BooleanValue:
@@ -41,7 +41,7 @@ def last(time: ir.TimestampValue, **length: int) -> ir.BooleanValue:
     """
     import ibis
 
-    window = ibis.interval(**length)  # type: ignore[arg-type]
+    window = ibis.interval(**length)
     return (time >= as_of() - window) & (time < as_of())
 
 

@@ -112,7 +112,7 @@ def _sql_files(root: Path) -> Iterable[Path]:
 def _by_name(found: Iterable[Any], kind: type) -> Mapping[str, Any]:
     named: dict[str, Any] = {}
     for declaration in found:
-        if not isinstance(declaration, kind):
+        if not issubclass(type(declaration), kind):
             continue
         before = named.get(declaration.name)
         if before is not None and before is not declaration and before != declaration:

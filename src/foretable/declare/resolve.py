@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 class Resolver(Protocol):
     """Gives the Ibis table of a name; the compiler is one."""
 
-    future_allowed: bool
+    @property
+    def future_allowed(self) -> bool:
+        """Whether the declaration at hand may look past ``as_of()``."""
 
     def table(self, name: str) -> ir.Table:
         """The unbound table of that name, with its recorded or compiled schema."""

@@ -117,7 +117,7 @@ class Source:
 
         table = resolver().table(self._events("future").name)
         time = self._column(table, str(self.time))
-        return table.filter((time >= as_of()) & (time < as_of() + ibis.interval(**length)))  # type: ignore[arg-type]
+        return table.filter((time >= as_of()) & (time < as_of() + ibis.interval(**length)))
 
     def _events(self, method: str) -> Source:
         if self.kind != "event":

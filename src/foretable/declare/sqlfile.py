@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.errors import ParseError, SqlglotError
+from sqlglot.tokenizer_core import Token, TokenType
 
 from foretable.declare.entity import Entity
 from foretable.declare.origin import Origin
@@ -74,11 +74,12 @@ def _tokens(text: str, origin: Origin) -> list[Token]:
 def _table(text: str, comment: str, origin: Origin, entities: Mapping[str, Entity]) -> DynamicTable:
     try:
         tree: Any = sqlglot.parse_one(text, dialect=DIALECT)
-    except SqlglotError as error:
-        line = origin.line + int(error.errors[0].get("line") or 1) - 1 if getattr(error, "errors", None) else origin.line
-        description = error.errors[0]["description"] if getattr(error, "errors", None) else str(error)
-        raise DeclarationError(str(description), where=f"{origin.file}:{line}", hint=f"the shape is: {SHAPE}") from None
-    options = tree.args.get("properties").expressions if isinstance(tree, exp.Create) and tree.args.get("properties") else []
+    except ParseError as error:
+        first = error.errors[0]
+        line = origin.line + int(first.get("line") or 1) - 1
+        raise DeclarationError(str(first["description"]), where=f"{origin.file}:{line}", hint=f"the shape is: {SHAPE}") from None
+    properties: Any = tree.args.get("properties") if isinstance(tree, exp.Create) else None
+    options = properties.expressions if properties is not None else []
     if not any(isinstance(option, exp.DynamicProperty) for option in options) or not isinstance(tree.expression, exp.Query):
         raise DeclarationError("this is no dynamic table", where=str(origin), hint=f"the shape is: {SHAPE}")
     name = tree.this.sql(DIALECT).replace('"', "").lower()

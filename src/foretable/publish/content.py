@@ -80,17 +80,17 @@ def rows_in_order(content: Content, key: Iterable[str] = ()) -> str:
     return render(query.order_by(*(column(name) for name in order)))
 
 
-def shown(name: str, kind: str) -> exp.Expression:
+def shown(name: str, kind: str) -> exp.Expr:
     """A column of a file as the warehouse typed it."""
     return _as(name, kind) if _wide(kind) else column(name)
 
 
-def _stored(name: str, kind: str) -> exp.Expression:
+def _stored(name: str, kind: str) -> exp.Expr:
     # Parquet has no 128-bit integer: DuckDB would write a rounded DOUBLE.
     return _as(name, "DECIMAL(38, 0)") if _wide(kind) else column(name)
 
 
-def _as(name: str, kind: str) -> exp.Expression:
+def _as(name: str, kind: str) -> exp.Expr:
     return exp.Alias(this=exp.cast(column(name), kind, dialect="duckdb"), alias=exp.to_identifier(name, quoted=True))
 
 
@@ -161,7 +161,7 @@ def _fingerprint(connection: duckdb.DuckDBPyConnection, name: str, columns: Sequ
     return int(found[0]), digest[:32]
 
 
-def _hashable(name: str, kind: str) -> list[exp.Expression]:
+def _hashable(name: str, kind: str) -> list[exp.Expr]:
     """Arguments of DuckDB's hash() that tell every two values of a column apart."""
     value = column(name)
     if any(sign in kind for sign in _NESTED) or kind.endswith("]"):

@@ -69,7 +69,7 @@ def write(bi_file: Path, live: Path, statements: Sequence[str], made_from: str) 
     sync(mark)
 
 
-def _inline(node: exp.Expression, queries: dict[str, exp.Query]) -> exp.Expression:
+def _inline(node: exp.Expr, queries: dict[str, exp.Query]) -> exp.Expr:
     """Put a system table's query where a view names the table, so that the view needs no name of its file."""
     if not isinstance(node, exp.Table) or node.db != SYSTEM:
         return node
@@ -91,7 +91,7 @@ def _comments(view: exp.Table, description: str, columns: Sequence[tuple[str, st
     return found
 
 
-def _comment(target: exp.Expression, kind: str, text: str) -> str:
+def _comment(target: exp.Expr, kind: str, text: str) -> str:
     return render(exp.Comment(this=target.copy(), kind=kind, expression=exp.Literal.string(text)))
 
 

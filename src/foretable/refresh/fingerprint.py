@@ -33,7 +33,7 @@ def source_fingerprint(connection: duckdb.DuckDBPyConnection, name: str, columns
     return hashlib.sha256(text.encode()).hexdigest()[:16], int(count)
 
 
-def _hashable(name: str, kind: str) -> exp.Expression:
+def _hashable(name: str, kind: str) -> exp.Expr:
     if kind.upper().startswith(NESTED) or kind.endswith("]"):
         return exp.cast(exp.Anonymous(this="to_json", expressions=[column(name)]), "VARCHAR")
     if kind.upper().startswith(INEXACT):

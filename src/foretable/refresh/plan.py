@@ -159,7 +159,7 @@ def _inputs(graph: Graph, state: State, name: str, as_of: datetime, upstream: Ma
 
 def _build(graph: Graph, state: State, name: str, as_of: datetime, inputs: str, full_refresh: bool, training: Collection[str]) -> Build:
     before = state.tables.get(name)
-    retrained = sorted(training & set(graph.tables[name].models))
+    retrained = sorted(set(training) & set(graph.tables[name].models))
     if before is None or name not in state.existing:
         return Build(name, "REINITIALIZE", "new table" if before is None else "the table is gone", as_of, inputs)
     if before.definition != graph.tables[name].fingerprint:

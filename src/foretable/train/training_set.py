@@ -118,7 +118,7 @@ def training_query(graph: Graph, model: str, date: datetime | None) -> exp.Query
     label = _label_column(graph, model)
     if date is None:
         _refuse_clock(graph, model)
-    selected: list[exp.Expression] = [column(key, "spine") for key in keys]
+    selected: list[exp.Expr] = [column(key, "spine") for key in keys]
     selected += [exp.alias_(literal(date), AS_OF, quoted=True)] if date is not None else []
     selected.append(column(label, "spine"))
     spine = inlined(graph, declared.label.name, date).subquery(exp.to_identifier("spine", quoted=True))

@@ -53,12 +53,12 @@ def table_macro(name: str, signature: Signature, key: str, version: int) -> str:
     return _create(name, ["input"], query, exp.ReturnsProperty(this=exp.Schema(this=exp.var("TABLE")), is_table=True))
 
 
-def _score_call(function: str, signature: Signature, key: str, caller: str) -> exp.Expression:
+def _score_call(function: str, signature: Signature, key: str, caller: str) -> exp.Expr:
     arguments = [_checked(feature, caller) for feature in signature.features]
     return exp.Anonymous(this=function, expressions=[exp.Literal.string(key), *arguments])
 
 
-def _checked(feature: Feature, caller: str) -> exp.Expression:
+def _checked(feature: Feature, caller: str) -> exp.Expr:
     value = sql.column(feature.name, ROW)
     expected, accepted = _ACCEPTED[feature.kind]
     given = exp.func("typeof", value.copy(), dialect=sql.DIALECT)
@@ -72,14 +72,14 @@ def _checked(feature: Feature, caller: str) -> exp.Expression:
     )
 
 
-def _label(threshold: float) -> exp.Expression:
+def _label(threshold: float) -> exp.Expr:
     limit, score = exp.Literal.number(repr(threshold)), sql.column(_SCORED)
     # Two conditions, so that the label of a NULL score is NULL.
     label = exp.case().when(exp.GTE(this=score, expression=limit), "1").when(exp.LT(this=score, expression=limit), "0")
     return exp.cast(label, "INTEGER", dialect=sql.DIALECT)
 
 
-def _create(name: str, parameters: Sequence[str], body: exp.Expression, *properties: exp.Expression) -> str:
+def _create(name: str, parameters: Sequence[str], body: exp.Expr, *properties: exp.Expr) -> str:
     # In schema main: a macro must not land in whatever schema a session USEs.
     named = exp.UserDefinedFunction(
         this=sql.table(f"main.{name}"),
