@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from foretable.train.result import Trained
 
 FIRST = 10
-SEGMENTS = {"all": "all", "latest": "latest of each"}
+SEGMENTS = {"all": "all", "latest": "latest"}
 
 
 def interval(metric: str, value: float | None, low: float | None, high: float | None) -> str:
@@ -89,7 +89,8 @@ def _measured(trained: Trained, metric: str, segment: str) -> str:
 def _trials(done: TrainingReport) -> str:
     """How long the search was, so that a short one is not taken for a full one."""
     most = max((len(found.trained.trials) for found in done.candidates), default=0)
-    return f"{console.count(most, 'search trial')} per candidate (more: foretable train {done.model} --trials 40)"
+    more = f"{console.count(most, 'search trial')} per candidate (more: foretable train {done.model} --trials 40)"
+    return more if most else "nothing to search"
 
 
 def training_facts(done: TrainingReport) -> dict[str, Any]:
