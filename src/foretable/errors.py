@@ -12,6 +12,7 @@
     │   └── CatalogTooNew             a later foretable wrote it
     ├── IngestError                   a batch is refused whole; nothing was written
     ├── TrainingError                 a model cannot be trained from what there is
+    │   └── LabelLeak                 exit 3   a feature alone tells the label
     ├── RefreshFailed                 a wave left tables behind
     ├── MissingExtra                  an optional library is not installed
     └── GateRefused                   exit 3   a check said no; nothing changed
@@ -104,6 +105,10 @@ class GateRefused(ForetableError):
     """A check said no; nothing changed."""
 
     exit_code = 3
+
+
+class LabelLeak(TrainingError, GateRefused):
+    """A feature alone tells the label; exit code 3, as for every refusal."""
 
 
 class QualityViolation(GateRefused):

@@ -18,7 +18,7 @@ from foretable.refresh.plan import Plan, plan
 from foretable.refresh.sync import mount_files, require_recorded
 from foretable.refresh.watermark import now
 from foretable.refresh.wave import WaveReport, run_wave
-from foretable.registry import champion, promote, versions
+from foretable.registry import past_champions, promote, versions
 from foretable.train import TrainingReport, train_model
 from foretable.train.training_set import build_training_set
 from foretable.warehouse import ensure_catalog
@@ -125,16 +125,15 @@ def _learned_from(graph: Graph, replaced: Collection[str], select: Collection[st
 
 
 def _known_data(connection: duckdb.DuckDBPyConnection, graph: Graph, model: str) -> bool:
-    """Whether a version has learned from the very rows that are there now; if so it is made champion again."""
+    """Whether a champion, past or present, learned from the very rows that are there now; it is champion then."""
     built = build_training_set(connection, graph, model)
     declaration = declaration_fingerprint(graph, model)
-    known = [v for v in versions(connection) if v.model == model and v.training_hash == built.hash and v.declaration == declaration]
-    if not known:
-        return False
-    current = champion(connection, model)
-    if current is None or current.version not in {v.version for v in known}:
-        promote(connection, model, known[-1].version, reason="the rows it learned from are back")
-    return True
+    known = {v.version for v in versions(connection, model) if v.training_hash == built.hash and v.declaration == declaration}
+    champions = past_champions(connection, model)
+    fitting = [version for version in champions if version in known]
+    if fitting and fitting[0] != champions[0]:
+        promote(connection, model, fitting[0], reason="the rows it learned from are back")
+    return bool(fitting)
 
 
 def _publish(connection: duckdb.DuckDBPyConnection, graph: Graph, report: WaveReport) -> Path | None:

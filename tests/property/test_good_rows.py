@@ -24,7 +24,8 @@ ft.schema("clean.rows", pa.DataFrameSchema(
 ))
 """,
     "sql/sources/raw.rows.sql": "CREATE TABLE raw.rows (k BIGINT, a DOUBLE, b VARCHAR)",
-    "sql/rows.sql": "CREATE DYNAMIC TABLE clean.rows AS SELECT * FROM raw.rows;\nCREATE DYNAMIC TABLE features.n AS SELECT k, a FROM clean.rows",
+    "sql/rows.sql": """CREATE DYNAMIC TABLE clean.rows AS SELECT * FROM raw.rows;
+CREATE DYNAMIC TABLE features.n AS SELECT k, a FROM clean.rows""",
 }
 
 

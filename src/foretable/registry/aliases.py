@@ -95,6 +95,14 @@ def rollback(connection: duckdb.DuckDBPyConnection, model: str) -> Version:
     return found
 
 
+def past_champions(connection: duckdb.DuckDBPyConnection, model: str) -> list[int]:
+    """Every version that ever was champion, the last one first."""
+    rows = connection.execute(
+        "SELECT version FROM foretable.alias_history WHERE model = ? AND alias = ? ORDER BY set_at DESC, rowid DESC", [model, CHAMPION]
+    ).fetchall()
+    return list(dict.fromkeys(version for (version,) in rows))
+
+
 def _previous(connection: duckdb.DuckDBPyConnection, model: str) -> int | None:
     history = connection.execute(
         "SELECT version, reason FROM foretable.alias_history WHERE model = ? AND alias = ? ORDER BY set_at, rowid", [model, CHAMPION]

@@ -63,15 +63,11 @@ class Signature:
     def from_json(cls, text: str) -> Signature:
         """Read back what ``to_json`` wrote."""
         fields: dict[str, Any] = json.loads(text)
-        features = tuple(
-            Feature(f["name"], f["kind"], tuple(f["vocabulary"])) for f in fields.pop("features")
-        )
+        features = tuple(Feature(f["name"], f["kind"], tuple(f["vocabulary"])) for f in fields.pop("features"))
         return cls(features=features, **fields)
 
 
-def encode(
-    columns: Sequence[pa.Array | pa.ChunkedArray], features: Sequence[Feature], dtype: Any = np.float64
-) -> np.ndarray:
+def encode(columns: Sequence[pa.Array | pa.ChunkedArray], features: Sequence[Feature], dtype: Any = np.float64) -> np.ndarray:
     """Fill the matrix that a model reads, column by column.
 
     Parameters

@@ -145,9 +145,7 @@ def version_of(connection: duckdb.DuckDBPyConnection, model: str, number: int) -
     for version in found:
         if version.version == number:
             return version
-    raise UnknownName(
-        f"model {model} has no version {number}", hint=f"it has {', '.join(str(version.version) for version in found[-12:])}"
-    )
+    raise UnknownName(f"model {model} has no version {number}", hint=f"it has {', '.join(str(version.version) for version in found[-12:])}")
 
 
 def find_version(connection: duckdb.DuckDBPyConnection, model: str, declaration: str) -> Version | None:
@@ -173,9 +171,7 @@ def _next_number(connection: duckdb.DuckDBPyConnection, model: str) -> int:
 
 
 def _champion(connection: duckdb.DuckDBPyConnection, model: str) -> int | None:
-    rows = connection.execute(
-        "SELECT version FROM foretable.model_aliases WHERE model = ? AND alias = 'champion'", [model]
-    ).fetchall()
+    rows = connection.execute("SELECT version FROM foretable.model_aliases WHERE model = ? AND alias = 'champion'", [model]).fetchall()
     return rows[0][0] if rows else None
 
 
@@ -184,17 +180,13 @@ def _summary(evaluations: Sequence[Evaluation]) -> dict[str, float]:
 
 
 def _add_evaluations(connection: duckdb.DuckDBPyConnection, model: str, number: int, evaluations: Sequence[Evaluation]) -> None:
-    rows = [
-        [model, number, each.split, each.segment, each.metric, each.value, each.low, each.high, each.row_count] for each in evaluations
-    ]
+    rows = [[model, number, each.split, each.segment, each.metric, each.value, each.low, each.high, each.row_count] for each in evaluations]
     if rows:
         connection.executemany("INSERT INTO foretable.evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def _add_trials(connection: duckdb.DuckDBPyConnection, model: str, number: int, trials: Sequence[Trial]) -> None:
-    rows = [
-        [model, number, each.candidate, each.trial, _json(each.parameters), each.value, each.state, each.seconds] for each in trials
-    ]
+    rows = [[model, number, each.candidate, each.trial, _json(each.parameters), each.value, each.state, each.seconds] for each in trials]
     if rows:
         connection.executemany("INSERT INTO foretable.trials VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 

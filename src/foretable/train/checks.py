@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from foretable.errors import GateRefused, TrainingError
+from foretable.errors import LabelLeak, TrainingError
 from foretable.registry.signature import Feature
 from foretable.train.metrics import roc_auc
 from foretable.train.split import NAMES, TEST, TRAIN, VALIDATION
@@ -17,10 +17,6 @@ LEAST = {TRAIN: 20, VALIDATION: 5, TEST: 5}
 """Rows of the rarer class that a split needs."""
 LEAK_AUC = 0.995
 MOST_NAMED = 5
-
-
-class LabelLeak(TrainingError, GateRefused):  # noqa: N818 named for what it found, as all in foretable.errors
-    """A feature alone tells the label; exit code 3, as for every refusal."""
 
 
 def outcome(label: pa.ChunkedArray, where: str) -> np.ndarray:

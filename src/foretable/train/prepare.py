@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Prepared:
     """The rows of a training set as matrices, in one order.
 
-    ``matrix`` is encoded in float64; ``latest`` marks the last row of each entity that has several, and
-    is empty where every entity has one.
+    ``matrix`` is encoded in float64; ``latest`` marks the rows that stand for today: those of the last
+    date or, where there are no dates, the last row of each entity (none where every entity has one).
     """
 
     signature: Signature
@@ -76,7 +76,7 @@ def prepare(model: Model, data: pa.Table, training: TrainingSet) -> Prepared:
     if gap:
         notes = (*notes, f"{gap:,} rows lie in the gap between the splits and are not used")
     signature = Signature(model.name, model.task, kept, training.label, model.threshold)
-    return Prepared(signature, matrix, outcome, split, clusters, _latest(clusters), notes)
+    return Prepared(signature, matrix, outcome, split, clusters, _latest(clusters, data, training.as_of), notes)
 
 
 def _split(model: Model, data: pa.Table, training: TrainingSet) -> tuple[np.ndarray, np.ndarray]:
@@ -105,8 +105,15 @@ def _entities(data: pa.Table, keys: Sequence[str]) -> np.ndarray:
     return np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)
 
 
-def _latest(clusters: np.ndarray) -> np.ndarray:
-    """The last row of each cluster; rows come ordered by key and date."""
+def _latest(clusters: np.ndarray, data: pa.Table, as_of: str | None) -> np.ndarray:
+    """The rows of the last date, else the last row of each cluster; rows come ordered by key.
+
+    The last row of each entity would not do where there are dates: who left has its last row just before,
+    so that row would tell the label.
+    """
+    if as_of is not None:
+        dates = data[as_of].to_numpy()
+        return np.asarray(dates == dates.max())
     last = np.zeros(len(clusters), dtype=bool)
     reversed_first = np.unique(clusters[::-1], return_index=True)[1]
     if len(reversed_first) < len(clusters):

@@ -9,8 +9,7 @@ import duckdb
 import pytest
 
 import foretable as ft
-from foretable.errors import DeclarationError, GateRefused, TrainingError
-from foretable.train.checks import LabelLeak
+from foretable.errors import DeclarationError, GateRefused, LabelLeak, TrainingError
 from foretable.train.features import read_rows
 from foretable.train.prepare import Prepared, prepare
 from foretable.train.split import TEST
