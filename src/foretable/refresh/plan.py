@@ -101,9 +101,12 @@ def plan(
     builds = []
     for name in graph.refreshed:
         as_of = table_as_of(graph, state, name, clock)
+        if name not in chosen or name in blocked:
+            # What is made from it will read what is there, which must not count as up to date.
+            inputs[name] = state.tables[name].inputs if name in state.tables else ""
+            continue
         inputs[name] = _inputs(graph, state, name, as_of, inputs)
-        if name in chosen and name not in blocked:
-            builds.append(_build(graph, state, name, as_of, inputs[name], full_refresh, {step.model for step in trainings}))
+        builds.append(_build(graph, state, name, as_of, inputs[name], full_refresh, {step.model for step in trainings}))
     drops = tuple(Drop(name) for name in sorted(state.tables) if name not in graph.refreshed and name in state.existing)
     return Plan(trainings, tuple(builds), drops, blocked)
 

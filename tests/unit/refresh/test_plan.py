@@ -94,6 +94,17 @@ def test_selecting_a_table_whose_upstream_is_missing_says_so(graph, fresh):
     assert "--select +predictions.churn" in planned.blocked[SCORES]
 
 
+def test_what_was_selected_over_an_outdated_table_is_built_again_when_that_one_is(graph, fresh):
+    """A table left out of the selection is read as it stands: its readers are not up to date by that."""
+    state = built(graph, fresh)
+    changed = replace(state, sources=state.sources | {"raw.plans": SourceState("other", 11, None)})
+    alone = plan(graph, changed, CLOCK, select={SCORES})
+    assert actions(alone) == {SCORES: "NO_DATA"}
+    forced = plan(graph, changed, CLOCK, select={SCORES}, full_refresh=True).builds[0]
+    rebuilt = changed.tables | {SCORES: replace(changed.tables[SCORES], inputs=forced.inputs)}
+    assert actions(plan(graph, replace(changed, tables=rebuilt), CLOCK)) == {USAGE: "FULL", SCORES: "FULL", CALLS: "FULL"}
+
+
 def test_a_changed_definition_reinitialises(graph, fresh, shop):
     state = built(graph, fresh)
     path = shop / "sql/top.sql"
