@@ -94,31 +94,90 @@ ft.schema(
     ),
 )
 
-ft.schema(
+WORDS = {
+    "customer_id": "Who: the key of the customer",
+    "tenure_month": "Complete months of tenure that the row describes",
+    "months_ahead": "Months from now: 0 is the month that comes next",
+    "telco_churn_probability": "Calibrated probability of leaving in that month, 0 to 1",
+    "telco_churn_as_published_probability": "Class-weighted score of next month: an order, no probability",
+    "model_version": "Version of the model that scored the row",
+    "scored_at": "Clock at which the row was scored, UTC",
+    "churn_probability_month": "Calibrated probability of leaving in the next month, 0 to 1",
+    "churn_probability_12m": "Probability of leaving within the next 12 months, 0 to 1",
+    "expected_lifetime": "Months that a customer who is kept is expected to stay, 36 at most",
+    "as_published_score": "Class-weighted score of next month: an order, no probability",
+    "tenure": "Complete months as a customer",
+    "contract": "Month-to-month, One year or Two year",
+    "internet_service": "DSL, Fiber optic or No",
+    "tech_support": "Whether technical support is booked",
+    "payment_method": "How the customer pays",
+    "monthly_charge": "Money per month",
+    "lifetime_value": "Monthly charge x expected lifetime x margin, in money",
+    "rank": "1 for the highest expected value",
+    "recommended_action": "What to do, in words",
+    "production": "Whether the customer is called: within the rules, the budget and the capacity",
+    "production_rank": "Place among those who are called",
+    "cost": "Money spent",
+    "cumulative_cost": "Money spent on everybody called up to this one",
+    "expected_value": "Money that the call is expected to bring, its cost taken off",
+    "probability": "The probability decided on, rounded to nine digits",
+    "value": "Money that is lost if the customer leaves",
+    "eligible": "Whether the rules allow the call",
+    "customers": "How many customers are called",
+    "threshold": "Lowest probability of those who are called",
+    "profit": "Money expected from the calls by the calibrated probability within 12 months, cost taken off",
+    "own_profit": "Money that the mode's own score promises",
+    "roi": "Profit by money spent",
+    "is_optimum": "Whether the profit is highest here: N* and p*",
+    "mode": "Which way of deciding",
+    "live_customers": "Customers who are here now",
+    "calls": "How many of them are called",
+    "expected_profit": "Money expected from the calls, cost taken off",
+}
+
+
+def published(table: str, names: str, rules: dict[str, pa.Column], **keys: list[str]) -> None:
+    """A table that people read: every column with its words, and a rule where there is one."""
+    columns = {name: rules.get(name) or pa.Column(nullable=True) for name in names.split()}
+    for name, column in columns.items():
+        column.description = WORDS[name]
+    ft.schema(table, pa.DataFrameSchema(columns, **keys))
+
+
+CUSTOMER = """churn_probability_month churn_probability_12m expected_lifetime model_version as_published_score tenure contract
+    internet_service tech_support payment_method monthly_charge lifetime_value"""
+
+published(
     "predictions.telco_churn",
-    pa.DataFrameSchema(
+    f"customer_id {CUSTOMER}",
+    {
+        "churn_probability_month": share(),
+        "churn_probability_12m": share(),
+        "as_published_score": share(),
+        "expected_lifetime": pa.Column(checks=pa.Check.in_range(12, 36)),
+        "lifetime_value": pa.Column(checks=pa.Check.ge(0)),
+    },
+    unique=["customer_id"],
+)
+for scores, names in {
+    "predictions.telco_next_months": "customer_id tenure_month months_ahead telco_churn_probability model_version scored_at",
+    "predictions.telco_as_published": "customer_id tenure_month telco_churn_as_published_probability model_version scored_at",
+}.items():
+    published(scores, names, {name: share() for name in names.split() if name.endswith("probability")})
+for plan in ("decisions.action_plan", "decisions.action_plan_as_published"):
+    published(
+        plan,
+        f"""customer_id rank recommended_action production production_rank cost cumulative_cost expected_value probability value
+        eligible {CUSTOMER}""",
         {
-            "churn_probability_month": share(),
-            "churn_probability_12m": share(),
-            "as_published_score": share(),
-            "expected_lifetime": pa.Column(checks=pa.Check.in_range(12, 36)),
-            "lifetime_value": pa.Column(checks=pa.Check.ge(0)),
+            "rank": pa.Column(int, pa.Check.ge(1)),
+            "expected_value": pa.Column(checks=pa.Check.gt(0)),
+            "cost": pa.Column(checks=pa.Check.in_range(0, 50)),
+            "cumulative_cost": pa.Column(checks=pa.Check.le(50_000), nullable=True),
+            "recommended_action": pa.Column(str),
         },
         unique=["customer_id"],
-    ),
-)
-
-for plan in ("decisions.action_plan", "decisions.action_plan_as_published"):
-    ft.schema(
-        plan,
-        pa.DataFrameSchema(
-            {
-                "rank": pa.Column(int, pa.Check.ge(1)),
-                "expected_value": pa.Column(checks=pa.Check.gt(0)),
-                "cost": pa.Column(checks=pa.Check.in_range(0, 50)),
-                "cumulative_cost": pa.Column(checks=pa.Check.le(50_000), nullable=True),
-                "recommended_action": pa.Column(str),
-            },
-            unique=["customer_id"],
-        ),
     )
+published("decisions.profit_curve", "customers threshold cost profit roi is_optimum", {"customers": pa.Column(checks=pa.Check.ge(0))})
+published("decisions.telco_modes", "mode customers cost own_profit profit roi", {"mode": pa.Column(str)}, unique=["mode"])
+published("decisions.telco_segments", "contract internet_service live_customers calls cost expected_profit", {})

@@ -1,4 +1,4 @@
--- decisions.profit_curve: decision, one row per no key
+-- decisions.profit_curve: decision, no key declared
 -- Cumulative profit of decisions.action_plan over all thresholds, N* and p* marked.
 --
 -- Columns

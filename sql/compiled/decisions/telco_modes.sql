@@ -1,4 +1,4 @@
--- decisions.telco_modes: decision, one row per no key
+-- decisions.telco_modes: decision, no key declared
 -- The modes side by side: one row per mode. own_profit is what the mode's own score promises, profit what the
 -- calibrated probability within 12 months says about the same customers; money. roi is profit / cost.
 --

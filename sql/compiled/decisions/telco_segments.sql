@@ -1,4 +1,4 @@
--- decisions.telco_segments: decision, one row per no key
+-- decisions.telco_segments: decision, no key declared
 -- Where the plan acts: calls and money by contract and internet service.
 --
 -- Columns

@@ -10,8 +10,8 @@ from foretable.sql import render
 
 def compiled_text(compiled: Compiled) -> str:
     """The file of one table: a header with kind, grain and schema, then its query."""
-    keys = ", ".join(compiled.entity.keys) if compiled.entity else "no key"
-    lines = [f"{compiled.name}: {compiled.kind}, one row per {keys}", *compiled.declared.description.splitlines(), "", "Columns"]
+    grain = f"one row per {', '.join(compiled.entity.keys)}" if compiled.entity else "no key declared"
+    lines = [f"{compiled.name}: {compiled.kind}, {grain}", *compiled.declared.description.splitlines(), "", "Columns"]
     width = max(len(name) for name in compiled.columns)
     lines += [f"  {name:<{width}}  {kind}" for name, kind in compiled.columns.items()]
     lines += ["", f"Reads    {', '.join(compiled.upstream) or 'nothing'}"]

@@ -60,6 +60,7 @@ def actual_schema(connection: duckdb.DuckDBPyConnection, source: Source) -> Colu
     except duckdb.CatalogException:
         known = connection.execute(
             "SELECT DISTINCT table_catalog || '.' || table_schema || '.' || table_name FROM information_schema.tables"
+            " WHERE table_schema <> 'foretable'"
         ).fetchall()
         names = {name.split(".", 1)[1] for (name,) in known} | {name for (name,) in known}
         raise UnknownName(
