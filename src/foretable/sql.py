@@ -6,8 +6,28 @@ from typing import Any
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.generators.duckdb import DuckDBGenerator
 
 DIALECT = "duckdb"
+
+
+class Spliced(exp.Expression, exp.Query):
+    """A query made of text that stays as it is (``exp.Var``) and of trees between; see ``compile.spliced``."""
+
+    arg_types = {"expressions": True}  # noqa: RUF012
+
+
+class Writer(DuckDB):
+    """DuckDB's dialect, which can also write a spliced query."""
+
+    class Generator(DuckDBGenerator):
+        """What is text already stays as it is."""
+
+        TRANSFORMS = {  # noqa: RUF012
+            **DuckDBGenerator.TRANSFORMS,
+            Spliced: lambda self, tree: "".join(self.sql(part) for part in tree.expressions),
+        }
 
 
 def table(name: str) -> exp.Table:
@@ -28,7 +48,7 @@ def quoted(name: str) -> str:
 
 def render(tree: exp.Expr, *, pretty: bool = False) -> str:
     """DuckDB's text of a tree; function names keep their case."""
-    return tree.sql(DIALECT, pretty=pretty, normalize_functions=False)
+    return tree.sql(Writer, pretty=pretty, normalize_functions=False)
 
 
 def parse(text: str) -> Any:

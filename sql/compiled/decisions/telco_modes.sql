@@ -10,61 +10,27 @@
 --   profit      DECIMAL(18,2)
 --   roi         DOUBLE
 --
--- Reads    predictions.telco_churn, decisions.action_plan_as_published, decisions.action_plan
+-- Reads    decisions.action_plan, decisions.action_plan_as_published, predictions.telco_churn
 WITH picks AS (
-  SELECT
-    1 AS place,
-    'production' AS mode,
-    customer_id,
-    expected_value
-  FROM decisions.action_plan
-  WHERE
-    production
-  UNION ALL
-  SELECT
-    2,
-    'unconstrained',
-    customer_id,
-    expected_value
-  FROM decisions.action_plan
-  UNION ALL
-  SELECT
-    3,
-    'as published',
-    customer_id,
-    expected_value
-  FROM decisions.action_plan_as_published
-  WHERE
-    production
-  UNION ALL
-  SELECT
-    4,
-    'as published, unconstrained',
-    customer_id,
-    expected_value
-  FROM decisions.action_plan_as_published
-), valued AS (
-  SELECT
-    p.place,
-    p.mode,
-    p.expected_value AS own,
-    expected_value(s.churn_probability_12m, s.lifetime_value, 0.30, 50, 300) AS calibrated
-  FROM picks AS p
-  JOIN predictions.telco_churn AS s
-    USING (customer_id)
+    SELECT 1 AS place, 'production' AS mode, customer_id, expected_value FROM decisions.action_plan WHERE production
+    UNION ALL
+    SELECT 2, 'unconstrained', customer_id, expected_value FROM decisions.action_plan
+    UNION ALL
+    SELECT 3, 'as published', customer_id, expected_value FROM decisions.action_plan_as_published WHERE production
+    UNION ALL
+    SELECT 4, 'as published, unconstrained', customer_id, expected_value FROM decisions.action_plan_as_published
+),
+valued AS (
+    SELECT p.place, p.mode, p.expected_value AS own, expected_value(s.churn_probability_12m, s.lifetime_value, 0.30, 50, 300) AS calibrated
+    FROM picks AS p JOIN predictions.telco_churn AS s USING (customer_id)
 )
 SELECT
-  mode,
-  COUNT(*) AS customers,
-  CAST(COUNT(*) * 50 AS DECIMAL(18, 2)) AS cost,
-  CAST(SUM(own) AS DECIMAL(18, 2)) AS own_profit,
-  CAST(SUM(calibrated) AS DECIMAL(18, 2)) AS profit,
-  CAST(SUM(calibrated) AS DOUBLE) / (
-    COUNT(*) * 50
-  ) AS roi
+    mode,
+    count(*) AS customers,
+    CAST(count(*) * 50 AS DECIMAL(18, 2)) AS cost,
+    CAST(sum(own) AS DECIMAL(18, 2)) AS own_profit,
+    CAST(sum(calibrated) AS DECIMAL(18, 2)) AS profit,
+    CAST(sum(calibrated) AS DOUBLE) / (count(*) * 50) AS roi
 FROM valued
-GROUP BY
-  place,
-  mode
-ORDER BY
-  place;
+GROUP BY place, mode
+ORDER BY place;

@@ -11,19 +11,12 @@
 --
 -- Reads    predictions.telco_churn, decisions.action_plan
 SELECT
-  s.contract,
-  s.internet_service,
-  COUNT(*) AS live_customers,
-  COUNT(*) FILTER(WHERE
-    a.production) AS calls,
-  CAST(COALESCE(SUM(a.cost), 0) AS DECIMAL(18, 2)) AS cost,
-  CAST(COALESCE(SUM(a.expected_value) FILTER(WHERE
-    a.production), 0) AS DECIMAL(18, 2)) AS expected_profit
-FROM predictions.telco_churn AS s
-LEFT JOIN decisions.action_plan AS a
-  USING (customer_id)
+    s.contract,
+    s.internet_service,
+    count(*) AS live_customers,
+    count(*) FILTER (a.production) AS calls,
+    CAST(coalesce(sum(a.cost), 0) AS DECIMAL(18, 2)) AS cost,
+    CAST(coalesce(sum(a.expected_value) FILTER (a.production), 0) AS DECIMAL(18, 2)) AS expected_profit
+FROM predictions.telco_churn AS s LEFT JOIN decisions.action_plan AS a USING (customer_id)
 GROUP BY ALL
-ORDER BY
-  calls DESC,
-  s.contract,
-  s.internet_service;
+ORDER BY calls DESC, s.contract, s.internet_service;

@@ -11,16 +11,17 @@ from sqlglot import exp
 
 from foretable.compile.graph import Compiled, Graph
 from foretable.compile.recorded import Columns, read_recorded
-from foretable.compile.references import macros_of, models_of, tables_of
+from foretable.compile.references import calls, macros_of, models_of, tables_of
 from foretable.compile.scoring import scoring_query
 from foretable.compile.scratch import Scratch
+from foretable.compile.spliced import spliced
 from foretable.declare.load import place
 from foretable.declare.names import checked, split
 from foretable.declare.project import Project
 from foretable.declare.resolve import resolving
 from foretable.declare.tables import DynamicTable, Label, ScoringTable
 from foretable.errors import CycleError, DeclarationError, ForetableError, UnknownName, nearest
-from foretable.sql import parse, render, table
+from foretable.sql import render, table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -133,14 +134,17 @@ class _Compiler:
         if isinstance(declared, ScoringTable):
             columns["scored_at"] = "TIMESTAMP"  # kept by the engine, not by the query
         self._scratch.add_table(declared.name, columns)
-        macros = macros_of(tree, self.project.macros)
-        parts = [render(tree), columns, declared.entity.keys if declared.entity else (), declared.kind, [macro.sql for macro in macros]]
+        text = render(tree)
+        macros = macros_of(calls(text), self.project.macros)
+        names = calls(text).union(*(calls(macro.sql) for macro in macros))
+        code = [*(macro.sql for macro in macros), *(f.fingerprint for name, f in sorted(self.project.functions.items()) if name in names)]
+        parts = [text, columns, declared.entity.keys if declared.entity else (), declared.kind, code]
         return Compiled(
             name=declared.name,
             declared=declared,
             query=tree,
             upstream=upstream,
-            models=models_of(tree, macros, self.project.models),
+            models=models_of(names, self.project.models),
             columns=columns,
             fingerprint=hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16],
         )
@@ -149,7 +153,7 @@ class _Compiler:
         if isinstance(declared, ScoringTable):
             return scoring_query(declared, self._columns)
         if declared.define is None:
-            return parse(declared.sql)
+            return spliced(declared.sql)
         from ibis.backends.sql.compilers.duckdb import compiler
 
         try:

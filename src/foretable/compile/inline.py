@@ -15,6 +15,8 @@ from foretable.compile.asof import cut, fill
 from foretable.compile.good_rows import good_rows
 from foretable.compile.graph import Graph
 from foretable.compile.references import qualified
+from foretable.compile.spliced import ALIASED, HANDED
+from foretable.errors import DeclarationError
 
 
 def inlined(graph: Graph, name: str, as_of: datetime | None) -> exp.Query:
@@ -50,10 +52,18 @@ def _evaluated(graph: Graph, name: str, as_of: datetime | None) -> exp.Query:
 
     def rename(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Table) and qualified(node) in graph.tables:
+            if node.meta.get(HANDED):  # the macro would look the name up in the warehouse: what is there is of another date
+                raise DeclarationError(
+                    f"{name} hands {qualified(node)} to a model, which cannot be done at a date of the past",
+                    where=str(compiled.declared.origin),
+                    hint="score row by row: SELECT f.*, predict_<model>(f) FROM the_table AS f",
+                )
             renamed = exp.Table(this=exp.to_identifier(qualified(node), quoted=True), alias=node.args.get("alias"))
-            if not renamed.args.get("alias"):
+            if not renamed.args.get("alias") and not node.meta.get(ALIASED):
                 renamed.set("alias", exp.TableAlias(this=exp.to_identifier(node.name, quoted=True)))
             return renamed
+        if isinstance(node, exp.Column) and node.db and f"{node.db}.{node.table}".lower() in graph.tables:
+            return exp.Column(this=node.this, table=node.args["table"])
         return node
 
     query = cast(exp.Query, fill(compiled.query, moment).transform(rename))

@@ -11,7 +11,7 @@ from sqlglot.lineage import lineage
 
 from foretable.compile.graph import Graph
 from foretable.compile.references import qualified
-from foretable.sql import DIALECT
+from foretable.sql import DIALECT, parse, render
 
 
 def column_lineage(graph: Graph, name: str) -> Mapping[str, list[str]]:
@@ -23,10 +23,11 @@ def column_lineage(graph: Graph, name: str) -> Mapping[str, list[str]]:
     schema = _nested(
         {parent: graph.tables[parent].columns if parent in graph.tables else graph.schemas[parent] for parent in compiled.upstream}
     )
+    tree = parse(render(compiled.query))
     found: dict[str, list[str]] = {}
     for column in compiled.columns:
         try:
-            node = lineage(column, compiled.query.copy(), schema=schema, dialect=DIALECT)
+            node = lineage(column, tree.copy(), schema=schema, dialect=DIALECT)
         except (SqlglotError, ValueError, KeyError):
             continue
         leaves = [(leaf.source, leaf.name.split(".")[-1]) for leaf in node.walk() if not leaf.downstream]

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from itertools import pairwise
+from typing import Any
 
+import sqlglot
 from sqlglot import exp
+from sqlglot.tokenizer_core import TokenType
 
 from foretable.declare.project import Macro
+from foretable.sql import DIALECT
 
 PREDICT = "predict_"
 
@@ -23,44 +28,38 @@ def cte_names(tree: exp.Expr) -> set[str]:
     return {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
 
 
-def tables_of(tree: exp.Expr) -> list[str]:
+def handed(node: Any) -> str:
+    """The table that a column's tree really is: the one in ``FROM predict_<model>(layer.table)``; else empty."""
+    call = node.parent
+    inside = isinstance(call, exp.Anonymous) and isinstance(call.parent, exp.Table) and str(call.this).lower().startswith(PREDICT)
+    return ".".join(part.name for part in node.parts).lower() if inside and isinstance(node, exp.Column) else ""
+
+
+def tables_of(tree: exp.Expression) -> list[str]:
     """Tables that a query reads, in order of appearance, those handed to ``predict_<model>(table)`` included."""
-    found: dict[str, None] = {}
     local = cte_names(tree)
-    for node in tree.find_all(exp.Table):
-        name = qualified(node)
-        if name and name not in local:
-            found[name] = None
-        if isinstance(node.this, exp.Anonymous) and str(node.this.this).lower().startswith(PREDICT):
-            for argument in node.this.expressions:
-                handed = argument.sql("duckdb").replace('"', "").lower()
-                if handed not in local:
-                    found[handed] = None
-    return list(found)
+    found = {qualified(node) if isinstance(node, exp.Table) else handed(node): None for node in tree.walk()}
+    return [name for name in found if name and name not in local]
 
 
-def calls(tree: exp.Expr) -> set[str]:
-    """Names of the functions that sqlglot does not know: macros, models and Python functions."""
-    return {str(node.this).lower() for node in tree.find_all(exp.Anonymous)}
+def calls(text: str) -> set[str]:
+    """Names before an opening bracket: every function that a query or macro may call, and a few keywords."""
+    tokens = sqlglot.tokenize(text, dialect=DIALECT)
+    return {one.text.lower() for one, two in pairwise(tokens) if two.token_type is TokenType.L_PAREN}
 
 
-def macros_of(tree: exp.Expr, macros: Mapping[str, Macro]) -> list[Macro]:
-    """The macros a query calls, and those that they call, by name."""
+def macros_of(names: Iterable[str], macros: Mapping[str, Macro]) -> list[Macro]:
+    """The macros among the functions that a query calls, and those that they call, by name."""
     found: dict[str, Macro] = {}
-    waiting = sorted(calls(tree) & macros.keys())
+    waiting = [name for name in names if name in macros]
     while waiting:
         name = waiting.pop()
         if name not in found:
             found[name] = macros[name]
-            text = macros[name].sql.lower()
-            waiting.extend(other for other in macros if other != name and f"{other}(" in text)
+            waiting.extend(calls(macros[name].sql) & macros.keys())
     return [found[name] for name in sorted(found)]
 
 
-def models_of(tree: exp.Expr, macros: Iterable[Macro], models: Collection[str]) -> tuple[str, ...]:
-    """The models whose ``predict_<model>`` a query calls, itself or through a macro."""
-    text = " ".join(macro.sql.lower() for macro in macros)
-    called = calls(tree)
-    return tuple(
-        sorted(m for m in models if any(c == PREDICT + m or c.startswith(f"{PREDICT}{m}__") for c in called) or f"{PREDICT}{m}(" in text)
-    )
+def models_of(names: Iterable[str], models: Collection[str]) -> tuple[str, ...]:
+    """The models whose ``predict_<model>``, or a version or alias of it, is among the functions called."""
+    return tuple(sorted(m for m in models if any(name == PREDICT + m or name.startswith(f"{PREDICT}{m}__") for name in names)))

@@ -16,7 +16,7 @@ from foretable.declare.origin import Origin
 from foretable.declare.project import Macro
 from foretable.declare.tables import DecisionTable, DynamicTable, FeatureView
 from foretable.errors import DeclarationError, UnknownName, nearest
-from foretable.sql import DIALECT, render
+from foretable.sql import DIALECT
 
 OPTIONS = ("entity", "target_lag", "grain")
 KINDS: Mapping[str, type[DynamicTable]] = {"features": FeatureView, "decisions": DecisionTable}
@@ -89,12 +89,19 @@ def _table(text: str, comment: str, origin: Origin, entities: Mapping[str, Entit
         raise UnknownName(f"{name}: no entity is called {entity!r}", where=str(origin), hint=nearest(entity, entities))
     return KINDS.get(name.split(".")[-2], DynamicTable)(
         name=name,
-        sql=render(tree.expression),
+        sql=_query(text),
         entity=entities[entity] if entity else None,
         description=comment,
         origin=origin,
         **given,
     )
+
+
+def _query(text: str) -> str:
+    """What follows AS, as it is written."""
+    tokens = sqlglot.tokenize(text, dialect=DIALECT)
+    start = next(token.end for token in tokens if token.token_type is TokenType.ALIAS) + 1
+    return text[start : tokens[-1].end + 1].strip()
 
 
 def _options(properties: list[Any], name: str, origin: Origin) -> dict[str, Any]:

@@ -188,6 +188,46 @@ def test_a_changed_macro_changes_the_fingerprint_of_what_calls_it(shop):
     assert after["features.customer_usage"].fingerprint == graph_of(shop).tables["features.customer_usage"].fingerprint
 
 
+PYTHON = """import foretable as ft
+from .numbers import FACTOR
+@ft.function(parameters=["DOUBLE"], returns="DOUBLE")
+def twice(x):
+    return x
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("udfs/f.py", PYTHON.replace("return x", "return None")),
+        ("udfs/f.py", PYTHON.replace('["DOUBLE"]', '["BIGINT"]')),
+        ("udfs/numbers.py", "FACTOR = 3"),
+    ],
+)
+def test_changed_python_changes_the_fingerprint_of_what_calls_it(project, path, text):
+    files = {
+        "pipelines/a.py": HEAD,
+        "udfs/f.py": PYTHON,
+        "udfs/numbers.py": "FACTOR = 2",
+        "udfs/m.sql": "CREATE OR REPLACE MACRO fourfold(x) AS 2 * twice (x)",
+        "sql/b.sql": "CREATE DYNAMIC TABLE clean.b AS SELECT twice(amount) AS x FROM raw.orders;"
+        "CREATE DYNAMIC TABLE clean.c AS SELECT fourfold(amount) AS x FROM raw.orders;"
+        "CREATE DYNAMIC TABLE clean.d AS SELECT amount AS x FROM raw.orders",
+    }
+    before = graph_of(project(files | DDL)).tables
+    same = graph_of(project({"udfs/f.py": PYTHON + "\n# a remark"})).tables
+    assert all(same[name].fingerprint == before[name].fingerprint for name in before)
+    after = graph_of(project({"udfs/f.py": PYTHON} | {path: text})).tables
+    assert [name for name in before if before[name].fingerprint != after[name].fingerprint] == ["clean.b", "clean.c"]
+
+
+def test_a_macro_of_a_well_known_name_is_a_macro(project):
+    macro = "CREATE OR REPLACE MACRO safe_divide(a, b) AS a / b"
+    files = {"pipelines/a.py": HEAD, "sql/b.sql": "CREATE DYNAMIC TABLE clean.b AS SELECT safe_divide(amount, 2) AS x FROM raw.orders"}
+    before = graph_of(project(files | DDL | {"udfs/m.sql": macro})).tables["clean.b"].fingerprint
+    assert graph_of(project({"udfs/m.sql": f"{macro} + 1"})).tables["clean.b"].fingerprint != before
+
+
 def test_lineage_names_the_columns_that_a_column_is_made_of(shop):
     graph = graph_of(shop)
     lineage = column_lineage(graph, "features.customer_usage")
