@@ -24,7 +24,7 @@ def cut(moment: datetime, grain: Grain, time_zone: str = "UTC") -> datetime:
     if grain in ("hour", "day"):
         start = start.replace(minute=0)
     if grain == "day":
-        start = start.replace(hour=0)
+        start = start.replace(hour=0, fold=0)  # where clocks go back at midnight, the day starts at the first one
     return start.astimezone(UTC).replace(tzinfo=None)
 
 

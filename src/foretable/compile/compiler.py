@@ -10,6 +10,7 @@ import duckdb
 from sqlglot import exp
 
 from foretable.compile.graph import Compiled, Graph
+from foretable.compile.point_in_time import check_training
 from foretable.compile.recorded import Columns, read_recorded
 from foretable.compile.references import calls, macros_of, models_of, tables_of
 from foretable.compile.scoring import scoring_query
@@ -50,11 +51,12 @@ def compile_project(project: Project) -> Graph:
     try:
         for name in sorted(project.tables):
             compiler.compiled(name)
-        for model in project.models.values():
-            compiler.check_training(model.name)
     finally:
         compiler.close()
-    return Graph(project, compiler.done, compiler.schemas)
+    graph = Graph(project, compiler.done, compiler.schemas)
+    for model in project.models:
+        check_training(graph, model)
+    return graph
 
 
 class _Compiler:
@@ -72,6 +74,11 @@ class _Compiler:
 
     def close(self) -> None:
         self._scratch.close()
+
+    @property
+    def time_zone(self) -> str:
+        """Where a day starts and ends."""
+        return self.project.config.time_zone
 
     @property
     def future_allowed(self) -> bool:
@@ -166,23 +173,6 @@ class _Compiler:
         except Exception as error:
             where = place(error, self.project.root) or str(declared.origin)
             raise DeclarationError(f"{declared.name}: {_message(error)}", where=where, hint=_near_column(error, self)) from error
-
-    def check_training(self, model: str) -> None:
-        """Refuse sources of no kind, and feature views with a clock under a label that has none."""
-        declared = self.project.models[model]
-        graph = Graph(self.project, self.done, self.schemas)
-        for name in graph.training_tables(model):
-            if name not in self.done:
-                raise UnknownName(
-                    f"model {model} uses {name}, which nothing declares", where=str(declared.origin), hint=nearest(name, self.done)
-                )
-            for source in sorted(graph.upstream(name) & self.project.sources.keys()):
-                if self.project.sources[source].kind is None:
-                    raise DeclarationError(
-                        f"source {source} is in the training set of {model}, but nothing says when its rows are known",
-                        where=str(self.project.sources[source].origin),
-                        hint="give it time= (event), valid= (scd2) or fixed= (columns that never change)",
-                    )
 
 
 def _stable(tree: Any) -> Any:

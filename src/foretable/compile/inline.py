@@ -16,6 +16,7 @@ from foretable.compile.good_rows import good_rows
 from foretable.compile.graph import Graph
 from foretable.compile.references import qualified
 from foretable.compile.spliced import ALIASED, HANDED
+from foretable.declare.tables import Label
 from foretable.errors import DeclarationError
 
 
@@ -48,7 +49,9 @@ def inlined(graph: Graph, name: str, as_of: datetime | None) -> exp.Query:
 
 def _evaluated(graph: Graph, name: str, as_of: datetime | None) -> exp.Query:
     compiled = graph.tables[name]
-    moment = cut(as_of, compiled.declared.grain, graph.project.config.time_zone) if as_of is not None else None
+    moment = as_of
+    if moment is not None and not isinstance(compiled.declared, Label):  # a label cut back would overlap with what features know
+        moment = cut(moment, compiled.declared.grain, graph.project.config.time_zone)
 
     def rename(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Table) and qualified(node) in graph.tables:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from foretable.declare.resolve import resolver
 from foretable.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,13 +27,35 @@ def as_of() -> ir.TimestampValue:
     return declared()
 
 
-def last(time: ir.TimestampValue, **length: int) -> ir.BooleanValue:
+def moment(time: ir.Column) -> ir.TimestampValue:
+    """What a column of times is compared with: ``as_of()``, for a column of days the start of its day.
+
+    A day's rows are known when it is over, and a day is a day of the project's time zone.
+    """
+    import ibis
+
+    if not time.type().is_date():
+        return as_of()
+
+    @ibis.udf.scalar.builtin(name="timezone", signature=(("string", "timestamp"), "timestamp('UTC')"))
+    def from_utc(zone, time): ...  # type: ignore[no-untyped-def]
+
+    @ibis.udf.scalar.builtin(name="timezone", signature=(("string", "timestamp('UTC')"), "timestamp"))
+    def local(zone, time): ...  # type: ignore[no-untyped-def]
+
+    zone = resolver().time_zone
+    here = as_of() if zone == "UTC" else local(zone, from_utc("UTC", as_of()))
+    start: ir.TimestampValue = here.truncate("D")
+    return start
+
+
+def last(time: ir.Column, **length: int) -> ir.BooleanValue:
     """Whether a row falls into the window that ends at ``as_of()``, its end excluded.
 
     Parameters
     ----------
     time
-        The time of the row.
+        The time of the row; for a column of days the window ends where the day of ``as_of()`` starts.
     length
         The window, as for :func:`ibis.interval`: ``days=30``, ``months=3``.
 
@@ -39,10 +63,17 @@ def last(time: ir.TimestampValue, **length: int) -> ir.BooleanValue:
     --------
     >>> last(orders.ordered_at, days=30)  # doctest: +SKIP
     """
+    from ibis.common.deferred import deferrable
+
+    found: ir.BooleanValue = deferrable(_last)(time, length)  # of ``_.ordered_at`` the type is known later
+    return found
+
+
+def _last(time: ir.Column, length: Mapping[str, int]) -> ir.BooleanValue:
     import ibis
 
-    window = ibis.interval(**length)
-    return (time >= as_of() - window) & (time < as_of())
+    end = moment(time)
+    return (time >= end - ibis.interval(**length)) & (time < end)
 
 
 def interval(text: str) -> tuple[int, str]:

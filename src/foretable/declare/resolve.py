@@ -17,6 +17,10 @@ class Resolver(Protocol):
     """Gives the Ibis table of a name; the compiler is one."""
 
     @property
+    def time_zone(self) -> str:
+        """Where a day starts and ends: the project's."""
+
+    @property
     def future_allowed(self) -> bool:
         """Whether the declaration at hand may look past ``as_of()``."""
 

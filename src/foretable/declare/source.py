@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from foretable.declare.clock import as_of, last
+from foretable.declare.clock import last, moment
 from foretable.declare.entity import Entity
 from foretable.declare.names import checked
 from foretable.declare.origin import Origin, caller, collect
@@ -89,10 +89,11 @@ class Source:
         """What is known at ``as_of()``: events before it, the version valid then, the fixed columns."""
         table = resolver().table(self.name)
         if self.time:
-            table = table.filter(self._column(table, self.time) < as_of())
+            time = self._column(table, self.time)
+            table = table.filter(time < moment(time))
         if self.valid:
             start, end = (self._column(table, name) for name in self.valid)
-            table = table.filter((start <= as_of()) & (end.isnull() | (end > as_of())))
+            table = table.filter((start <= moment(start)) & (end.isnull() | (end > moment(end))))
             return table.drop(self.valid[1])  # when it ends is the future
         if self.fixed is None:
             return table
@@ -117,7 +118,8 @@ class Source:
 
         table = resolver().table(self._events("future").name)
         time = self._column(table, str(self.time))
-        return table.filter((time >= as_of()) & (time < as_of() + ibis.interval(**length)))
+        start = moment(time)
+        return table.filter((time >= start) & (time < start + ibis.interval(**length)))
 
     def _events(self, method: str) -> Source:
         if self.kind != "event":

@@ -189,13 +189,13 @@ def feature_view(name: str, *, entity: Entity, target_lag: str = "1 day", grain:
 
 
 def label(
-    name: str, *, entity: Entity, horizon: str | None = None, every: str | None = None, start: str | None = None, grain: Grain = "day"
+    name: str, *, entity: Entity, horizon: str | None = None, every: str | None = None, start: str | None = None
 ) -> Callable[[Define], Label]:
     """Declare the outcome that a model learns, within ``horizon`` after each spine date.
 
     The function gives the entity's key and one more column, the label; ``source.future()`` looks ahead.
     """
-    return _decorator(Label, name, entity=entity, horizon=horizon, every=every, start=start, grain=grain)
+    return _decorator(Label, name, entity=entity, horizon=horizon, every=every, start=start)
 
 
 def dynamic_table(

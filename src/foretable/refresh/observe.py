@@ -33,4 +33,4 @@ def observe(connection: duckdb.DuckDBPyConnection, graph: Graph, clock: datetime
 
 def _source_state(connection: duckdb.DuckDBPyConnection, graph: Graph, name: str, clock: datetime) -> SourceState:
     fingerprint, count = source_fingerprint(connection, name, graph.schemas[name])
-    return SourceState(fingerprint, count, source_watermark(connection, graph.project.sources[name], clock))
+    return SourceState(fingerprint, count, source_watermark(connection, graph, name, clock))

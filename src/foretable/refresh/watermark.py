@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import duckdb
 
 from foretable.compile.asof import before
 from foretable.compile.graph import Graph
-from foretable.declare.source import Source
 from foretable.sql import column, statement, table
 
 
@@ -23,20 +23,26 @@ def later(moment: datetime, number: int, unit: str) -> datetime:
     return before(moment, -number, unit)
 
 
-def source_watermark(connection: duckdb.DuckDBPyConnection, source: Source, clock: datetime) -> datetime | None:
-    """The latest event of a source that is not after the clock; None for a source without events."""
+def source_watermark(connection: duckdb.DuckDBPyConnection, graph: Graph, name: str, clock: datetime) -> datetime | None:
+    """The latest event of a source that is not after the clock; None for a source without events.
+
+    Of a source that knows days alone it is the start of its last day, in the project's time zone.
+    """
+    source = graph.project.sources[name]
     if source.time is None:
         return None
-    query = statement(
-        "SELECT CAST(max($time) AS TIMESTAMP) FROM $source WHERE $time <= ?", time=column(source.time), source=table(source.name)
-    )
-    found: datetime | None = connection.execute(query, [clock]).fetchall()[0][0]
-    return found
+    kinds = {given.lower(): kind for given, kind in graph.schemas[name].items()}
+    days = kinds.get(source.time.lower()) == "DATE"
+    zone = ZoneInfo(graph.project.config.time_zone)
+    limit = clock.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None) if days else clock
+    query = statement("SELECT CAST(max($time) AS TIMESTAMP) FROM $source WHERE $time <= ?", time=column(source.time), source=table(name))
+    found: datetime | None = connection.execute(query, [limit]).fetchall()[0][0]
+    return found.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None) if found is not None and days else found
 
 
 def watermark(connection: duckdb.DuckDBPyConnection, graph: Graph, names: Iterable[str], clock: datetime) -> datetime:
     """The time up to which everything that the named tables read is known: the clock, or the latest source's last event."""
     upstream = {source for name in names for source in graph.upstream(name) & graph.project.sources.keys()}
-    held = [graph.project.sources[name] for name in sorted(upstream) if graph.project.sources[name].holds_clock]
-    known = [source_watermark(connection, source, clock) for source in held]
+    held = [name for name in sorted(upstream) if graph.project.sources[name].holds_clock]
+    known = [source_watermark(connection, graph, name, clock) for name in held]
     return min([clock, *(moment for moment in known if moment is not None)])

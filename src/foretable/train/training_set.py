@@ -15,7 +15,7 @@ from foretable.compile.inline import inlined
 from foretable.declare.clock import interval
 from foretable.declare.model import EntitySplit
 from foretable.declare.tables import Label
-from foretable.errors import DeclarationError, TrainingError, UnknownName, nearest
+from foretable.errors import DeclarationError, QualityViolation, TrainingError, UnknownName, nearest
 from foretable.quality import require
 from foretable.refresh.fingerprint import source_fingerprint
 from foretable.refresh.watermark import later, now, watermark
@@ -23,6 +23,7 @@ from foretable.sql import column, render, statement, table
 from foretable.warehouse import wave
 
 AS_OF = "as_of"
+
 
 @dataclass(frozen=True)
 class TrainingSet:
@@ -62,7 +63,7 @@ def build_training_set(connection: duckdb.DuckDBPyConnection, graph: Graph, mode
     TrainingError
         No label has matured, or the set is empty.
     QualityViolation
-        The set breaks its declared schema.
+        The set breaks its declared schema, or has two rows for one key and date.
     """
     declared = graph.project.model(model)
     dates = training_dates(connection, graph, model)
@@ -74,6 +75,7 @@ def build_training_set(connection: duckdb.DuckDBPyConnection, graph: Graph, mode
             create = exp.Create(kind="TABLE", replace=True, this=table(target), expression=query)
             connection.execute(render(exp.insert(query, table(target)) if position else create))
         built = _described(connection, graph, model, target)
+        _require_single(connection, graph, built)
         schema = graph.project.schemas.get(target)
         if schema is not None:
             require(connection, target, schema.schema)
@@ -82,7 +84,7 @@ def build_training_set(connection: duckdb.DuckDBPyConnection, graph: Graph, mode
 
 
 def training_dates(connection: duckdb.DuckDBPyConnection, graph: Graph, model: str) -> Sequence[datetime | None]:
-    """The spine's dates whose label has matured; one None where the label has no clock.
+    """The spine's dates whose label has matured and whose features were known; one None where the label has no clock.
 
     Raises
     ------
@@ -92,13 +94,16 @@ def training_dates(connection: duckdb.DuckDBPyConnection, graph: Graph, model: s
     label: Label = graph.project.model(model).label
     if label.horizon is None or label.every is None or label.start is None:
         return [None]
-    known = watermark(connection, graph, [label.name], now(graph))
+    clock = now(graph)
+    known = watermark(connection, graph, [label.name], clock)
+    # A feature must not be asked for at a date that its source has not reached: serving would wait for it.
+    seen = watermark(connection, graph, [view.name for view in graph.project.model(model).features], clock)
     horizon = interval(label.horizon)
     dates = spine_dates(label.start, interval(label.every), known, graph.project.config.time_zone)
-    matured = [date for date in dates if later(date, *horizon) <= known]
+    matured = [date for date in dates if later(date, *horizon) <= known and date <= seen]
     if not matured:
         raise TrainingError(
-            f"no label of {label.name} has matured: the sources reach to {known:%Y-%m-%d %H:%M}, the horizon is {label.horizon}",
+            f"no label of {label.name} has matured: the sources reach to {min(known, seen):%Y-%m-%d %H:%M}, the horizon is {label.horizon}",
             where=str(label.origin),
             hint=f"load more data, shorten the horizon, or start earlier than {label.start}",
         )
@@ -137,10 +142,13 @@ def feature_columns(graph: Graph, model: str) -> dict[str, list[str]]:
     Raises
     ------
     DeclarationError
-        Two views have a column of one name, or ``exclude`` names none.
+        A column has the name of another view's, of the label or of the date, or ``exclude`` names none.
     """
     declared = graph.project.model(model)
     keys = set(declared.label.entity.keys if declared.label.entity else ())
+    taken = {_label_column(graph, model).lower(): f"the label {declared.label.name}"}
+    if declared.label.horizon is not None:
+        taken[AS_OF] = "the date of a training row"
     owner: dict[str, str] = {}
     found: dict[str, list[str]] = {}
     for view in declared.features:
@@ -150,13 +158,14 @@ def feature_columns(graph: Graph, model: str) -> dict[str, list[str]]:
                 f"model {model}: feature view {view.name} lacks the label's key {', '.join(sorted(missing))}", where=str(declared.origin)
             )
         for name in columns:
-            if name in owner and name not in keys:
+            if name.lower() in taken and name not in keys:
                 raise DeclarationError(
-                    f"model {model}: column {name!r} is in {owner[name]} and {view.name}",
+                    f"model {model}: column {name!r} of {view.name} has the name of {taken[name.lower()]}",
                     where=str(declared.origin),
-                    hint="rename one of them",
+                    hint="rename it",
                 )
             owner.setdefault(name, view.name)
+            taken.setdefault(name.lower(), f"one in {view.name}")
         found[view.name] = [name for name in columns if name not in keys and name not in declared.exclude]
     for name in declared.exclude:
         if name not in owner:
@@ -212,6 +221,24 @@ def _described(connection: duckdb.DuckDBPyConnection, graph: Graph, model: str, 
     keys = declared.label.entity.keys if declared.label.entity else ()
     features = tuple(name for names in feature_columns(graph, model).values() for name in names)
     return TrainingSet(target, declared.name, keys, AS_OF if clocked else None, label, features, digest, row[0], row[1], row[2], row[3])
+
+
+def _require_single(connection: duckdb.DuckDBPyConnection, graph: Graph, built: TrainingSet) -> None:
+    """Two rows for one key and date would weigh twice, and mean that serving would refuse the feature view."""
+    by = [column(name) for name in (*built.keys, *([built.as_of] if built.as_of else []))]
+    rows = exp.select(*by).from_(table(built.table))
+    duplicated = rows.group_by(*by).having("count(*) > 1")
+    empty = rows.where(exp.or_(*(column(key).is_(exp.null()) for key in built.keys)))
+    for query, problem in ((duplicated, "more than one row"), (empty, "a NULL key")):
+        found = connection.execute(render(query.limit(1))).fetchall()
+        if found:
+            shown = ", ".join(f"{name} {value}" for name, value in zip((*built.keys, "as_of"), found[0], strict=False))
+            views = ", ".join(name for name in graph.training_tables(built.model))
+            raise QualityViolation(
+                f"{problem} for {shown}",
+                where=built.table,
+                hint=f"each of {views} must have one row per {', '.join(built.keys)} at every date; versions of a history may overlap",
+            )
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, target: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -20,6 +20,12 @@ from foretable.sql import parse, render
 )
 def test_cutting_follows_the_projects_time_zone(grain, zone, expected):
     assert cut(datetime(2026, 3, 29, 1, 30, 12), grain, zone) == expected
+
+
+def test_a_day_that_has_two_midnights_starts_at_the_first():
+    starts = {cut(datetime(2026, 11, 1, 4, 15 * quarter % 60) + hour * timedelta(hours=1), "day", "America/Havana")
+              for hour in range(20) for quarter in range(4)}  # fmt: skip
+    assert starts == {datetime(2026, 11, 1, 4)}
 
 
 def test_cutting_twice_changes_nothing():

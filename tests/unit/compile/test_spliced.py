@@ -32,7 +32,7 @@ EXPRESSIONS = [
     "ordered_at - INTERVAL '1.5 days'",
     "date_add(ordered_at, to_days(3))",
     "log2(amount + 3), log10(amount + 3)",
-    "'{\"a.b\": 1, \"a\": {\"b\": 2}}'::JSON ->> 'a.b'",
+    '\'{"a.b": 1, "a": {"b": 2}}\'::JSON ->> \'a.b\'',
     "0x1F",
     ".5 * amount::DECIMAL(9, 2)",
     r"E'tab\tand\\'",
