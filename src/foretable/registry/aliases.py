@@ -105,11 +105,13 @@ def past_champions(connection: duckdb.DuckDBPyConnection, model: str) -> list[in
 
 def _previous(connection: duckdb.DuckDBPyConnection, model: str) -> int | None:
     history = connection.execute(
-        "SELECT version, reason FROM foretable.alias_history WHERE model = ? AND alias = ? ORDER BY set_at, rowid", [model, CHAMPION]
+        "SELECT version, previous, reason FROM foretable.alias_history WHERE model = ? AND alias = ? ORDER BY set_at, rowid",
+        [model, CHAMPION],
     ).fetchall()
     champions: list[int] = []
-    for version, reason in history:
-        if reason.startswith(_ROLLBACK):
+    for version, previous, reason in history:
+        # A promotion by hand may give any reason: only a step back to the champion before is a rollback.
+        if reason == f"{_ROLLBACK}{previous}" and champions[-2:-1] == [version]:
             champions.pop()
         else:
             champions.append(version)

@@ -128,3 +128,12 @@ def test_promoting_what_is_not_there(three):
         promote(three, "churn", 7, reason="")
     with pytest.raises(UnknownName, match="no version of a model 'nobody'"):
         promote(three, "nobody", 1, reason="")
+
+
+@pytest.mark.parametrize("reason", ["rollback from a holiday", "rollback from 1", "rollback from 2"])
+def test_the_words_of_a_promotion_do_not_make_it_a_rollback(three, reason):
+    promote(three, "churn", 1, reason=reason)
+    promote(three, "churn", 2, reason=reason)
+    promote(three, "churn", 3, reason=reason)
+    assert rollback(three, "churn").version == 2
+    assert rollback(three, "churn").version == 1
