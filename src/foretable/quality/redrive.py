@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
+from foretable.declare.names import checked
 from foretable.errors import UsageError
 from foretable.quality.casting import from_text
 from foretable.quality.quarantine import now, quarantine_of, recount, whole_table
@@ -88,6 +89,7 @@ def quarantined(connection: duckdb.DuckDBPyConnection, name: str | None = None, 
     name
         ``layer.table``: its rows, oldest first, at most ``limit``. None: one line per table, rule and column.
     """
+    name = name and checked(name)
     if name is None:
         found = connection.execute(_OVERVIEW)
     elif exists(connection, quarantine_of(name)):
@@ -118,6 +120,7 @@ def redrive(connection: duckdb.DuckDBPyConnection, name: str, schema: Any) -> Re
     QualityViolation
         With these rows, a rule about the table as a whole would not hold; nothing was moved.
     """
+    name = checked(name)
     require_loadable(connection, name)
     if not exists(connection, quarantine_of(name)):
         return RedriveReport(name, 0, 0, 0)

@@ -11,7 +11,7 @@ import ibis.expr.datatypes as dt
 import pandera.ibis as pa
 import pytest
 
-from foretable.errors import QualityViolation, UsageError
+from foretable.errors import DeclarationError, QualityViolation, UsageError
 from foretable.quality.check import check_table
 from foretable.quality.quarantine import hold, recount, split_clean
 from foretable.quality.redrive import quarantined, redrive
@@ -236,3 +236,12 @@ def test_a_column_called_rowid_is_refused_and_other_names_of_ours_are_free(wareh
 def test_good_rows_pass_the_check(warehouse):
     refresh(warehouse, "(1, 5), (2, -1), (3, 7), (3, 8)", 1)
     assert check_table(warehouse, "staged", SCHEMA) == []
+
+
+def test_a_name_is_read_in_any_case_and_only_with_its_layer(warehouse):
+    load(warehouse, "(1, 5), (2, -1)")
+    assert len(quarantined(warehouse, "RAW.Orders")[1]) == 1
+    assert redrive(warehouse, "RAW.Orders", None).rows == 1
+    for look in (lambda: quarantined(warehouse, "orders"), lambda: redrive(warehouse, "orders", SCHEMA)):
+        with pytest.raises(DeclarationError, match="'orders' is not the name of a table"):
+            look()
