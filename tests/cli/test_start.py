@@ -132,6 +132,19 @@ def test_a_table_can_be_built_on_the_drafted_sources(call, tmp_path, shop_file):
     assert call(root, "sql", "SELECT count(*) AS n FROM features.spend", "--json").json() == [{"n": 10}]
 
 
+@pytest.mark.parametrize("name", ["raw", "order", "2024", "ft"])
+def test_whatever_a_file_and_its_columns_are_called_the_draft_loads(call, tmp_path, name):
+    with duckdb.connect(str(tmp_path / f"{name}.duckdb")) as theirs:
+        theirs.execute('CREATE TABLE pupils (class_id INT, ft_id INT, "2nd_id" INT, "a ""b" INT, enrolled_at TIMESTAMP)')
+        theirs.execute("CREATE TABLE classes (class_id INT, created_at TIMESTAMP)")
+        theirs.execute('CREATE TABLE friends (ft_id INT, "2nd_id" INT, "odd key_id" INT)')
+    root = tmp_path / "drafted"
+    call(tmp_path, "init", str(root), "--attach", str(tmp_path / f"{name}.duckdb"))
+    done = call(root, "plan")
+    assert done.code == 0, done.err
+    assert len(call(root, "ls", "--json").json()) == 3
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [("missing.duckdb", None, "no such file"), ("broken.duckdb", b"not a database at all" * 500, "not a DuckDB file")],

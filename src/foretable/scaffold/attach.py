@@ -6,13 +6,17 @@ import json
 import re
 import shutil
 from collections.abc import Iterable
+from keyword import iskeyword
 from pathlib import Path
 
 from foretable.compile.recorded import Columns, write_recorded
+from foretable.declare.names import LAYERS, SYSTEM
 from foretable.errors import WarehouseError
 from foretable.scaffold.copy import HERE, named, project_name, require_empty, written
 from foretable.scaffold.guess import Guess, guess, keys_of
 
+TAKEN = ("warehouse", "main", "temp", "system", SYSTEM, *LAYERS)
+"""Names that SQL has for other things: our own warehouse, DuckDB's catalogs, layers."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -89,10 +93,10 @@ def _read(warehouse: Path) -> tuple[dict[str, Columns], dict[str, list[str]]]:
 
 
 def _alias(warehouse: Path) -> str:
-    """A name for the file in SQL; not that of our own warehouse."""
+    """A name for the file in SQL."""
     stem = re.sub(r"\W+", "_", warehouse.stem).strip("_").lower()
     name = stem if _NAME.match(stem) else f"file_{stem}"
-    return f"{name}_source" if name in ("warehouse", "main", "temp", "system") else name
+    return f"{name}_source" if name in TAKEN else name
 
 
 def _filled(text: str, alias: str, warehouse: Path, target: Path, guesses: Iterable[Guess]) -> str:
@@ -112,7 +116,7 @@ def _module(warehouse: Path, guesses: list[Guess]) -> Iterable[str]:
     yield "import foretable as ft"
     yield ""
     for key in dict.fromkeys(found.entity for found in guesses if found.entity):
-        yield f'{_entity(key)} = ft.Entity("{_entity(key)}", key="{key}")'
+        yield f'{_entity(key)} = ft.Entity("{_entity(key)}", key={json.dumps(key)})'
     for found in guesses:
         yield ""
         yield from (f"# {doubt}" for doubt in found.doubts)
@@ -126,4 +130,6 @@ def _module(warehouse: Path, guesses: list[Guess]) -> Iterable[str]:
 
 
 def _entity(key: str) -> str:
-    return key.removesuffix("_id") or key
+    """``customer`` for ``customer_id``; a name that Python can bind, and does not bind yet, whatever the column is called."""
+    name = re.sub(r"\W", "_", key.removesuffix("_id")) or key
+    return f"{name}_entity" if iskeyword(name) or name == "ft" else name if name.isidentifier() else f"entity_{name}"
