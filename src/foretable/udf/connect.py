@@ -31,8 +31,9 @@ def connect(
     -------
     duckdb.DuckDBPyConnection
         Times are UTC. ``predict_<model>(row)`` and ``FROM predict_<model>(table)`` call the champion,
-        ``predict_<model>__v<N>`` any retained version. Works with Ibis
-        (``ibis.duckdb.from_connection``), pandas and Arrow. The caller closes it.
+        ``predict_<model>__v<N>`` any retained version; ``<alias>.main.predict_<model>`` those of an
+        attached warehouse. Works with Ibis (``ibis.duckdb.from_connection``), pandas and Arrow. The caller
+        closes it, and keeps it for as long as its cursors score.
 
     Raises
     ------

@@ -15,10 +15,12 @@ from threading import Lock
 
 import duckdb
 import pyarrow as pa
+from sqlglot import exp
 
 from foretable.errors import WarehouseError
 from foretable.registry.artifacts import read_artifact, read_signature
 from foretable.registry.signature import Signature
+from foretable.sql import statement
 from foretable.udf.create import create_for_good
 from foretable.udf.host import Score, make_scorer
 
@@ -29,6 +31,12 @@ a filter on the score and once for the score itself. Table macros call it."""
 
 MOST_KEPT = 64
 """Versions kept in memory; the one staged longest ago goes first and is read again when it is called."""
+
+_WAREHOUSES = """
+SELECT database_name FROM duckdb_tables() WHERE schema_name = 'foretable' AND table_name = 'model_artifacts'
+ORDER BY database_name <> current_database(), database_name
+"""
+"""Files of one connection that have a catalog: its own first, then those attached."""
 
 _scorers: dict[str, Score] = {}
 _sources: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
@@ -92,13 +100,14 @@ def _stored(key: str) -> tuple[Signature, bytes]:
     with _lock:
         sources = list(_sources)
     for source in sources:
-        # A closed connection, or a warehouse without this version: another one may have it.
-        with suppress(duckdb.Error):
+        with suppress(duckdb.Error):  # closed: another connection may have it
             cursor = source.cursor()
             try:
-                stored = read_signature(cursor, model, int(version))
-                if stored is not None and version_key(model, int(version), *stored) == key:
-                    return Signature.from_json(stored.signature), read_artifact(cursor, model, int(version))
+                for (warehouse,) in cursor.execute(_WAREHOUSES).fetchall():
+                    cursor.execute(statement("USE $warehouse", warehouse=exp.to_identifier(warehouse, quoted=True)))
+                    stored = read_signature(cursor, model, int(version))
+                    if stored is not None and version_key(model, int(version), *stored) == key:
+                        return Signature.from_json(stored.signature), read_artifact(cursor, model, int(version))
             finally:
                 cursor.close()
     raise WarehouseError(

@@ -40,7 +40,7 @@ def make_scorer(signature: Signature, onnx: bytes | Callable[[], bytes]) -> Scor
     -------
     collections.abc.Callable
         Takes one Arrow array (chunked or not) per feature and gives a DOUBLE array with a score per
-        row; a row whose features are all NULL scores NULL.
+        row; a row whose features are all NULL, or whose infinities cancel, scores NULL.
     """
     lock = Lock()
     loaded: list[tuple[Any, Any]] = []
@@ -57,7 +57,7 @@ def make_scorer(signature: Signature, onnx: bytes | Callable[[], bytes]) -> Scor
             return pa.array([], pa.float64())
         graph, dtype = session()
         scores = run_graph(graph, encode(columns, signature.features, dtype))
-        return pa.array(scores, mask=_all_null(columns))
+        return pa.array(scores, mask=_unknown(columns, scores))
 
     # DuckDB reads the number of parameters from here; *columns alone would be any number.
     score.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -88,10 +88,9 @@ def _open_session(onnx: bytes) -> tuple[Any, Any]:
     return graph, _DTYPES[graph.get_inputs()[0].type]
 
 
-def _all_null(columns: tuple[pa.Array | pa.ChunkedArray, ...]) -> np.ndarray | None:
-    if not all(column.null_count for column in columns):
-        return None
-    rows = columns[0].is_null().to_numpy(zero_copy_only=False)
-    for column in columns[1:]:
-        rows = rows & column.is_null().to_numpy(zero_copy_only=False)
+def _unknown(columns: tuple[pa.Array | pa.ChunkedArray, ...], scores: np.ndarray) -> np.ndarray | None:
+    """Rows without a score: all their features are NULL, or infinities cancel to NaN, which DuckDB would sort above every score."""
+    rows = np.isnan(scores)
+    if all(column.null_count for column in columns):
+        rows |= np.logical_and.reduce([column.is_null().to_numpy(zero_copy_only=False) for column in columns])
     return rows if rows.any() else None

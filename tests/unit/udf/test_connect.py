@@ -97,6 +97,18 @@ second.close()
     assert float(found.stdout) > 0
 
 
+def test_the_models_of_an_attached_warehouse_answer_beside_our_own(file, expected, tmp_path):
+    code = """
+import pathlib, sys, foretable
+from foretable.warehouse import ensure_catalog
+with foretable.connect(sys.argv[1], attach={"theirs": pathlib.Path(sys.argv[2])}) as c:
+    ensure_catalog(c)
+    print(repr(c.execute("SELECT sum(theirs.main.predict_churn(f)) FROM theirs.features.usage AS f").fetchall()[0][0]))
+"""
+    found = python(code, tmp_path / "ours.duckdb", file)
+    assert (found.stdout.strip(), found.stderr) == (repr(expected), "")
+
+
 def test_an_open_connection_leaves_no_warnings_at_exit(file):
     code = "import sys, foretable\nc = foretable.connect(sys.argv[1]); c.execute(sys.argv[2]).fetchall(); print('done')"
     found = python(code, file, SCORES)

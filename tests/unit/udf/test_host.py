@@ -115,3 +115,19 @@ def test_a_failed_read_is_tried_again(graphs, columns):
 
 def test_duckdb_is_told_the_number_of_parameters():
     assert len(inspect.signature(make_scorer(signature(3), b"")).parameters) == 3
+
+
+def test_infinities_that_cancel_score_null_and_others_score(graphs):
+    """NaN would stand above every score in ORDER BY, and above every threshold."""
+    infinite = float("inf")
+    plain = [pa.array([0.0] * 4) for _ in range(WIDTH - 2)]  # the weights of the first two are 0.3 and -1.7
+    first, second = pa.array([infinite, infinite, 0.0, 0.0]), pa.array([infinite, 0.0, infinite, 0.0])
+    scores = make_scorer(signature(), graphs["linear"])(first, second, *plain)
+    assert scores.to_pylist() == [None, 1.0, 0.0, pytest.approx(1 / (1 + np.exp(-0.1)))]
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_beyond_float32_compare_as_infinite(graphs):
+    columns = [pa.array([1e300, infinite, -1e300, -infinite]) for infinite in [float("inf")] * WIDTH]
+    high, highest, low, lowest = make_scorer(signature(), graphs["trees"])(*columns).to_pylist()
+    assert high == highest != low == lowest
