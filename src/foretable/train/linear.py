@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from foretable.registry.signature import Feature
+from foretable.train.linear_onnx import Folded, linear_graph
 
 DEFAULTS: Mapping[str, Any] = {"C": 1.0, "l1_ratio": 0.0, "max_iter": 200, "tol": 1e-6}
 SAGA_TOLERANCE = 1e-4
@@ -72,42 +73,28 @@ class LinearFit:
 
     def export(self, slope: float, offset: float) -> bytes:
         """ONNX that gives the probability at the logit ``slope · margin + offset``."""
-        from foretable.train.linear_onnx import linear_graph
-
         return linear_graph(self.folded(slope, offset))
 
     def folded(self, slope: float, offset: float) -> Folded:
-        """Standardisation, weights and calibration as one affine map."""
+        """Scales, weights and calibration as one affine map; the means stay apart, so that columns far from zero keep their digits."""
         design, count = self.design, len(self.features)
         weights = slope * self.estimator.coef_[0]
         numbers, gaps, levels = np.split(weights, [len(design.numeric), len(design.numeric) + len(design.gaps)])
         per_unit = np.zeros(count)
         per_unit[design.numeric] = numbers / design.scale
-        fill, per_gap = np.zeros(count), np.zeros(count)
-        fill[design.numeric] = design.fill
+        mean, fill, per_gap = np.zeros(count), np.zeros(count), np.zeros(count)
+        mean[design.numeric] = design.mean
+        fill[design.numeric] = design.fill - design.mean
         per_gap[design.gaps] = gaps
         parts = np.split(levels, np.cumsum([size for _, size in design.levels])[:-1])
         return Folded(
+            mean=mean,
             fill=fill,
             per_unit=per_unit,
             per_gap=per_gap,
             per_level={j: part for (j, _), part in zip(design.levels, parts, strict=False)},
-            offset=float(slope * self.estimator.intercept_[0] + offset - numbers @ (design.mean / design.scale)),
+            offset=float(slope * self.estimator.intercept_[0] + offset),
         )
-
-
-@dataclass(frozen=True, eq=False)
-class Folded:
-    """A linear model over encoded rows: logit = Σ per_unit·filled + Σ per_gap·is_null + Σ per_level + offset.
-
-    ``per_level`` has for each category feature, by position, the weight of each category of its vocabulary.
-    """
-
-    fill: np.ndarray
-    per_unit: np.ndarray
-    per_gap: np.ndarray
-    per_level: Mapping[int, np.ndarray]
-    offset: float
 
 
 def fit_linear(

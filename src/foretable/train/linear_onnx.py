@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from foretable.train.linear import Folded
-
 OPSETS = (("", 17), ("ai.onnx.ml", 3))
 IR_VERSION = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Folded:
+    """A linear model over encoded rows: logit = Σ per_unit·(x − mean) + Σ per_gap·is_null + Σ per_level + offset.
+
+    A NULL has the deviation ``fill`` from the mean. ``per_level`` has for each category feature, by
+    position, the weight of each category of its vocabulary.
+    """
+
+    mean: np.ndarray
+    fill: np.ndarray
+    per_unit: np.ndarray
+    per_gap: np.ndarray
+    per_level: Mapping[int, np.ndarray]
+    offset: float
 
 
 def linear_graph(model: Folded) -> bytes:
@@ -20,13 +36,15 @@ def linear_graph(model: Folded) -> bytes:
     from onnx import TensorProto, helper
 
     constants: dict[str, np.ndarray] = {
+        "mean": model.mean,
         "fill": model.fill,
         "per_unit": model.per_unit[:, None],
         "offset": np.array([[model.offset]]),
     }
     nodes = [
         helper.make_node("IsNaN", ["x"], ["is_null"]),
-        helper.make_node("Where", ["is_null", "fill", "x"], ["filled"]),
+        helper.make_node("Sub", ["x", "mean"], ["deviation"]),
+        helper.make_node("Where", ["is_null", "fill", "deviation"], ["filled"]),
         helper.make_node("MatMul", ["filled", "per_unit"], ["units"]),
         helper.make_node("Add", ["units", "offset"], ["logit_units"]),
     ]

@@ -119,11 +119,12 @@ def test_trees_take_an_unseen_category_for_none_of_those_asked_for() -> None:
     assert run(fit.export(1.0, 0.0), np.array([[-1.0]]))[0] == pytest.approx(1 / (1 + np.exp(-unseen)), abs=1e-6)
 
 
-def test_features_far_from_zero_keep_their_precision(prepared: Prepared) -> None:
+@pytest.mark.parametrize("far", [1.7e9, 2.0**53])
+def test_features_far_from_zero_keep_their_precision(far: float) -> None:
     features = (Feature("epoch", "number"), Feature("small", "number"))
     generator = np.random.default_rng(0)
-    x = np.column_stack([1.7e9 + generator.normal(0, 10, 3000), generator.normal(0, 1e-7, 3000)])
-    y = (generator.random(3000) < 1 / (1 + np.exp(-(x[:, 0] - 1.7e9) / 10))).astype(float)
+    x = np.column_stack([far + generator.normal(0, 10, 3000), generator.normal(0, 1e-7, 3000)])
+    y = (generator.random(3000) < 1 / (1 + np.exp(-(x[:, 0] - far) / 10))).astype(float)
     fit = fit_linear(x, y, np.ones(3000), features, {}, 0)
     native = 1 / (1 + np.exp(-fit.margin(x)))
     assert np.abs(run(fit.export(1.0, 0.0), x) - native).max() < 1e-5

@@ -6,8 +6,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from foretable.train.linear import Folded
-from foretable.train.linear_onnx import linear_graph
+from foretable.train.linear_onnx import Folded, linear_graph
 
 ROWS = 4_096
 
@@ -18,7 +17,8 @@ def folded(categories: int, rng: np.random.Generator) -> tuple[Folded, np.ndarra
     matrix[rng.random(matrix.shape) < 0.05] = np.nan
     weights = {5 + j: rng.normal(size=4) for j in range(categories)}
     units, gaps = (np.concatenate([rng.normal(size=5), np.zeros(categories)]) for _ in range(2))
-    return Folded(fill=np.zeros(5 + categories), per_unit=units, per_gap=gaps, per_level=weights, offset=0.3), matrix
+    nothing = np.zeros(5 + categories)
+    return Folded(mean=nothing, fill=nothing, per_unit=units, per_gap=gaps, per_level=weights, offset=0.3), matrix
 
 
 @pytest.mark.parametrize("categories", [3, 4, 5, 7])
