@@ -17,6 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Kind = Literal["number", "boolean", "category"]
+TYPES: Mapping[Kind, str] = {
+    "number": r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*",
+    "boolean": "BOOLEAN",
+    "category": "VARCHAR|ENUM.*",
+}
+"""Names of the DuckDB types that enter a model as each kind, as a pattern; no other is an input, in training or in SQL."""
 UNSEEN = -1.0
 """The code of a category that is not in the vocabulary; NULL is NaN."""
 
@@ -86,8 +92,9 @@ def encode(columns: Sequence[pa.Array | pa.ChunkedArray], features: Sequence[Fea
         position in the vocabulary or ``UNSEEN``; NULL is NaN.
     """
     matrix = np.empty((len(columns[0]) if columns else 0, len(features)), dtype=dtype)
-    for position, (column, feature) in enumerate(zip(columns, features, strict=True)):
-        matrix[:, position] = _values(column, feature)
+    with np.errstate(over="ignore"):  # beyond float32 a number is infinite, and compares with thresholds as it should
+        for position, (column, feature) in enumerate(zip(columns, features, strict=True)):
+            matrix[:, position] = _values(column, feature)
     return matrix
 
 

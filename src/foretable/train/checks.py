@@ -74,11 +74,13 @@ def informative(rows: pa.Table, features: Sequence[Feature]) -> tuple[tuple[Feat
     """
     kept, notes = [], []
     for feature in features:
-        distinct = pc.count_distinct(rows[feature.name], mode="all").as_py()
-        if distinct > 1:
+        values = pc.unique(rows[feature.name])
+        if feature.kind == "number":  # a model reads NaN and NULL alike
+            values = pc.unique(pc.if_else(pc.is_nan(values), None, values))
+        if len(values) > 1:
             kept.append(feature)
         else:
-            what = "always NULL" if rows[feature.name].null_count else f"always {rows[feature.name][0].as_py()}"
+            what = "always NULL" if values[0].as_py() is None else f"always {values[0].as_py()}"
             notes.append(f"feature {feature.name} is left out: {what} in the training rows")
     return tuple(kept), tuple(notes)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -12,34 +13,29 @@ from sqlglot import exp
 
 from foretable import sql
 from foretable.errors import TrainingError
-from foretable.registry.signature import Feature, Kind
+from foretable.registry.signature import TYPES, Feature, Kind
 
 if TYPE_CHECKING:
     from foretable.train.training_set import TrainingSet
 
+ARROW: Mapping[Kind, pa.DataType] = {"number": pa.float64(), "boolean": pa.bool_(), "category": pa.string()}
+"""What the parameters of the SQL function are in Arrow."""
 MOST_CATEGORIES = 256
 """A text column with more values than this is taken for an identifier or free text, and refused."""
 
 
-def kind_of(data_type: pa.DataType, where: str) -> Kind:
-    """How a column of an Arrow type enters a model.
-
-    Integers, floats and decimals are numbers, text and enums are categories.
+def kind_of(data_type: str, where: str) -> Kind:
+    """How a column of a DuckDB type enters a model: numbers, booleans, and text or enums as categories.
 
     Raises
     ------
     TrainingError
         The type is none of these; the message names ``where`` (``table.column``).
     """
-    if pa.types.is_boolean(data_type):
-        return "boolean"
-    if pa.types.is_integer(data_type) or pa.types.is_floating(data_type) or pa.types.is_decimal(data_type):
-        return "number"
-    if pa.types.is_dictionary(data_type):
-        return kind_of(data_type.value_type, where)
-    if pa.types.is_string(data_type) or pa.types.is_large_string(data_type) or pa.types.is_string_view(data_type):
-        return "category"
-    if pa.types.is_temporal(data_type):
+    for kind, names in TYPES.items():
+        if re.fullmatch(names, data_type):
+            return kind
+    if data_type.startswith(("DATE", "TIME", "INTERVAL")):
         raise TrainingError(
             f"a {data_type} is no input for a model: a model that knows the date does not carry over to the next one",
             where=where,
@@ -75,9 +71,9 @@ def typed_features(connection: duckdb.DuckDBPyConnection, training: TrainingSet)
 
 def feature_kinds(connection: duckdb.DuckDBPyConnection, training: TrainingSet) -> dict[str, Kind]:
     """The kind of each feature, from the types of the table."""
-    query = exp.select(*(sql.column(name) for name in training.features)).from_(sql.table(training.table)).limit(0)
-    schema = connection.execute(sql.render(query)).to_arrow_table().schema
-    return {field.name: kind_of(field.type, f"{training.table}.{field.name}") for field in schema}
+    query = exp.select(*(sql.column(name) for name in training.features)).from_(sql.table(training.table))
+    described = connection.execute(sql.statement("DESCRIBE $rows", rows=query)).fetchall()
+    return {name: kind_of(data_type, f"{training.table}.{name}") for name, data_type, *_ in described}
 
 
 def _plain(training: TrainingSet) -> list[exp.Expression]:
@@ -91,7 +87,7 @@ def infer_features(rows: pa.Table, names: Sequence[str], table: str) -> tuple[Fe
     Parameters
     ----------
     rows
-        The training rows: no validation or test rows, whose categories are not known yet.
+        The training rows as :func:`read_rows` gives them: no validation or test rows, whose categories are not known yet.
     names
         The columns that are features.
     table
@@ -100,16 +96,16 @@ def infer_features(rows: pa.Table, names: Sequence[str], table: str) -> tuple[Fe
     Raises
     ------
     TrainingError
-        A column's type is no input, or a text has too many values.
+        A text has too many values.
     """
     return tuple(_feature(rows[name], name, f"{table}.{name}") for name in names)
 
 
 def _feature(column: pa.ChunkedArray, name: str, where: str) -> Feature:
-    kind = kind_of(column.type, where)
+    kind = next(kind for kind, data_type in ARROW.items() if column.type == data_type)
     if kind != "category":
         return Feature(name, kind)
-    values = pc.unique(pc.cast(column, pa.string())).drop_null()
+    values = pc.unique(column).drop_null()
     if len(values) > MOST_CATEGORIES:
         raise TrainingError(
             f"{len(values):,} different texts: more than {MOST_CATEGORIES} are taken for an identifier or free text",

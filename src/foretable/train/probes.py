@@ -8,14 +8,13 @@ import numpy as np
 import pyarrow as pa
 
 from foretable.registry.signature import Feature
+from foretable.train.features import ARROW
 
 BASES = 8
 """Rows of the training set that are changed in one feature at a time."""
 MOST_THRESHOLDS = 2_000
 """Thresholds tried, evenly over all of them."""
 UNSEEN_TEXTS = ("", "\x00never seen", "NULL", "nan")
-
-_ARROW = {"number": pa.float64(), "boolean": pa.bool_(), "category": pa.string()}
 
 
 def probe_rows(data: pa.Table, features: Sequence[Feature], onnx: bytes) -> pa.Table:
@@ -48,7 +47,7 @@ def probe_rows(data: pa.Table, features: Sequence[Feature], onnx: bytes) -> pa.T
     for position, value in _beside_thresholds(onnx):
         if features[position].kind == "number":
             made.append(rows[len(made) % len(rows)] | {features[position].name: value})
-    schema = pa.schema([(feature.name, _ARROW[feature.kind]) for feature in features])
+    schema = pa.schema([(feature.name, ARROW[feature.kind]) for feature in features])
     return pa.Table.from_pylist(made, schema=schema)
 
 

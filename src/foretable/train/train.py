@@ -17,7 +17,7 @@ from foretable.refresh.fingerprint import declaration_fingerprint
 from foretable.registry import Version, add_version, champion, promote
 from foretable.registry.artifacts import read_artifact
 from foretable.registry.together import together
-from foretable.train.features import kind_of, read_rows
+from foretable.train.features import ARROW, read_rows
 from foretable.train.fit import fit_candidate
 from foretable.train.gate import compare, first_version
 from foretable.train.parity import check_parity
@@ -163,7 +163,7 @@ def _decide(
 def _missing(current: Version, data: pa.Table) -> str:
     """The features of the champion that the training set no longer has, as it knows them."""
     fields = {field.name: field.type for field in data.schema}
-    gone = [f.name for f in current.signature.features if f.name not in fields or kind_of(fields[f.name], f.name) != f.kind]
+    gone = [f.name for f in current.signature.features if fields.get(f.name) != ARROW[f.kind]]
     return ", ".join(gone)
 
 

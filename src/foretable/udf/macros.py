@@ -11,17 +11,13 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from foretable import sql
-from foretable.registry.signature import Feature, Signature
+from foretable.registry.signature import TYPES, Feature, Signature
 from foretable.udf.dispatch import SCORE, SCORE_ONCE
 
 ROW = "features_of"
 """The macros' name for the row: unlikely to be a column's."""
 
-_ACCEPTED = {
-    "number": ("a number", r'U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*|"NULL"'),
-    "boolean": ("a boolean", r'BOOLEAN|"NULL"'),
-    "category": ("text", r'VARCHAR|ENUM.*|"NULL"'),
-}
+_EXPECTED = {"number": "a number", "boolean": "a boolean", "category": "text"}
 
 _SCORED = "foretable_scored"
 _TABLE = """
@@ -60,7 +56,7 @@ def _score_call(function: str, signature: Signature, key: str, caller: str) -> e
 
 def _checked(feature: Feature, caller: str) -> exp.Expr:
     value = sql.column(feature.name, ROW)
-    expected, accepted = _ACCEPTED[feature.kind]
+    expected, accepted = _EXPECTED[feature.kind], f'{TYPES[feature.kind]}|"NULL"'
     given = exp.func("typeof", value.copy(), dialect=sql.DIALECT)
     parts = [exp.Literal.string(f'{caller}: column "{feature.name}" is '), given, exp.Literal.string(f", {expected} is expected")]
     message = exp.DPipe(this=exp.DPipe(this=parts[0], expression=parts[1]), expression=parts[2])

@@ -39,11 +39,13 @@ def test_rows_come_in_the_order_of_their_keys(connection: duckdb.DuckDBPyConnect
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("DATE '2024-01-01'", "date32"),
-        ("now()::TIMESTAMP", "timestamp"),
-        ("[1, 2]", "list"),
-        ("{'a': 1}", "struct"),
-        ("'x'::BLOB", "binary"),
+        ("DATE '2024-01-01'", "a DATE is no input for a model: a model that knows the date"),
+        ("now()::TIMESTAMP", "a TIMESTAMP is no input"),
+        ("[1, 2]", r"a INTEGER\[\] is no input"),
+        ("{'a': 1}", "a STRUCT"),
+        ("'x'::BLOB", "a BLOB"),
+        ("uuid()", "a UUID"),  # text to Arrow, but none that predict_<model>() would take
+        ("'1'::JSON", "a JSON"),
     ],
 )
 def test_a_type_that_is_no_input_is_named(connection: duckdb.DuckDBPyConnection, training: TrainingSet, value: str, words: str) -> None:
