@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
 from foretable.compile.graph import Graph
+from foretable.compile.references import models_of, reached
+from foretable.compile.scratch import create_macros
+from foretable.errors import ForetableError, WarehouseError
 from foretable.progress import Listener, Progress, silent
 from foretable.publish import publish
 from foretable.refresh.fingerprint import declaration_fingerprint
@@ -18,7 +21,7 @@ from foretable.refresh.plan import Plan, plan
 from foretable.refresh.sync import mount_files, require_recorded
 from foretable.refresh.watermark import now
 from foretable.refresh.wave import WaveReport, run_wave
-from foretable.registry import past_champions, promote, versions
+from foretable.registry import champion, past_champions, promote, versions
 from foretable.train import TrainingReport, train_model
 from foretable.train.training_set import build_training_set
 from foretable.warehouse import ensure_catalog
@@ -26,21 +29,32 @@ from foretable.warehouse import ensure_catalog
 
 @dataclass(frozen=True)
 class RunReport:
-    """What a run did; ``published`` is the folder of the wave, None when nothing was published."""
+    """What a run did.
+
+    ``published`` is the file for BI tools, None when nothing was published; ``untrained`` the models
+    that could not be trained, with the reason: the tables of the others were built all the same.
+    """
 
     trainings: tuple[TrainingReport, ...]
     wave: WaveReport
     published: Path | None
     seconds: float
+    untrained: Mapping[str, ForetableError] = field(default_factory=dict)
 
 
 def prepare(connection: duckdb.DuckDBPyConnection, graph: Graph) -> None:
     """Make a warehouse ready for a plan: catalog, file sources, macros; refuse sources whose schema moved."""
     ensure_catalog(connection)
     mount_files(connection, graph.project)
-    for macro in graph.project.macros.values():
-        connection.execute(macro.sql)
+    install_macros(connection, graph)
     require_recorded(connection, graph.project, graph.schemas)
+
+
+def install_macros(connection: duckdb.DuckDBPyConnection, graph: Graph) -> None:
+    """Create the project's macros; one that calls a model waits until there is a champion."""
+    macros = graph.project.macros
+    missing = {name for name in graph.project.models if champion(connection, name) is None}
+    create_macros(connection, [macro for macro in macros.values() if not models_of(reached(macro.sql, macros), missing)])
 
 
 def make_plan(
@@ -97,24 +111,47 @@ def run(
     start = time.perf_counter()
     planned = make_plan(connection, graph, select=select, train=train, full_refresh=full_refresh)
     relearn = _learned_from(graph, replaced, select) if train else set()
-    names = [name for name in sorted(graph.project.models) if name in relearn or name in {step.model for step in planned.trainings}]
-    trainings = []
-    for name in names:
-        if name in relearn and _known_data(connection, graph, name):
-            listen(Progress(name, "skipped", "a version has learned from these very rows"))
-            continue
-        trainings.append(
-            train_model(connection, graph, name, trials=trials or graph.project.config.trials, listen=listen, fresh_lineage=name in relearn)
-        )
+    wanted = sorted(relearn | {step.model for step in planned.trainings})
+    trainings, untrained = _train(connection, graph, wanted, relearn, trials or graph.project.config.trials, listen)
     clock = now(graph)
     state = observe(connection, graph, clock)
+    # What was learned from rows that are gone must not score those that replaced them.
+    held = {
+        table: f"model {name} could not learn from the replaced rows"
+        for name in relearn & untrained.keys()
+        for table in graph.refreshed
+        if name in graph.tables[table].models
+    }
 
     def replan(failed: dict[str, str]) -> Plan:
-        return plan(graph, state, clock, select=select, train=False, full_refresh=full_refresh, without=failed)
+        return plan(graph, state, clock, select=select, train=False, full_refresh=full_refresh, without=held | failed)
 
     report = run_wave(connection, graph, state, replan, trigger=trigger, prune=prune, listen=listen)
     published = _publish(connection, graph, report)
-    return RunReport(tuple(trainings), report, published, time.perf_counter() - start)
+    return RunReport(tuple(trainings), report, published, time.perf_counter() - start, untrained)
+
+
+def _train(
+    connection: duckdb.DuckDBPyConnection, graph: Graph, names: list[str], relearn: set[str], trials: int | None, listen: Listener
+) -> tuple[list[TrainingReport], dict[str, ForetableError]]:
+    """Train one model after the other; what stops one does not stop the next."""
+    trainings: list[TrainingReport] = []
+    untrained: dict[str, ForetableError] = {}
+    for name in names:
+        fresh = name in relearn
+        try:
+            if fresh and _known_data(connection, graph, name):
+                listen(Progress(name, "skipped", "a version has learned from these very rows"))
+                continue
+            trainings.append(train_model(connection, graph, name, trials=trials, listen=listen, fresh_lineage=fresh))
+        except WarehouseError:
+            raise
+        except ForetableError as error:
+            untrained[name] = error
+            listen(Progress(name, "failed", error.message))
+    if trainings:
+        install_macros(connection, graph)
+    return trainings, untrained
 
 
 def _learned_from(graph: Graph, replaced: Collection[str], select: Collection[str] | None) -> set[str]:
@@ -139,9 +176,9 @@ def _known_data(connection: duckdb.DuckDBPyConnection, graph: Graph, model: str)
 def _publish(connection: duckdb.DuckDBPyConnection, graph: Graph, report: WaveReport) -> Path | None:
     layers = graph.project.config.publish
     tables = [name for name in graph.refreshed if name.split(".")[0] in layers]
-    built = {done.table for done in report.built}
-    if not tables or not built & set(tables):
-        return None
     there = {name for (name,) in connection.execute("SELECT name FROM foretable.tables").fetchall()}
+    touched = {done.table for done in report.built} | report.failed.keys() | report.blocked.keys()  # what was left behind is marked stale
+    if not touched & there & set(tables):
+        return None
     keys = {name: entity.keys for name in tables if (entity := graph.tables[name].entity) is not None}
     return publish(connection, graph.project.root, [name for name in tables if name in there], report.wave, keys)

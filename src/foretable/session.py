@@ -202,6 +202,7 @@ class Session:
         listen
             Told about every model and table.
         """
+        from foretable.compile.recorded import read_recorded
         from foretable.run import run
 
         replaced = replace or {}
@@ -209,7 +210,8 @@ class Session:
         if self._all_recorded():
             self.selected(select, exclude)  # a misspelt name is told before a file replaces anything
         for name, file in replaced.items():
-            self.ingest(name, [file], replace=True, again=True, listen=listen)
+            recorded = read_recorded(self.root, name.lower()) or {}  # else the file would be found unfit when its table is gone
+            self._ingest(name, [file], replace=True, again=True, recorded=recorded, listen=listen)
         with self._prepared() as connection:
             return run(
                 connection, self.graph, select=self.selected(select, exclude), train=train, full_refresh=full_refresh,
@@ -240,11 +242,14 @@ class Session:
         listen: Listener = silent,
     ) -> IngestReport:
         """Load files into a table, all or nothing; rows that break a rule go to quarantine. See :func:`foretable.quality.ingest`."""
+        return self._ingest(table, files, replace=replace, again=again, format=format, listen=listen)
+
+    def _ingest(self, table: str, files: Sequence[str | Path], **options: Any) -> IngestReport:
         from foretable.quality import ingest
 
         self.start_warehouse()
         with self.connect(write=True) as connection:
-            return ingest(connection, table, files, self._rules(table), replace=replace, again=again, format=format, listen=listen)
+            return ingest(connection, table, files, self._rules(table), **options)
 
     def quarantined(self, table: str | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
         """What waits in quarantine: a table's rows with the rule they broke, or one line per table and rule."""

@@ -175,3 +175,5 @@ def _tell(session: Session, done: RunReport, json: bool) -> None:
         first = next(iter(done.wave.failed.values()))
         left = [*done.wave.failed, *done.wave.blocked]
         raise RefreshFailed(f"{console.count(len(left), 'table')} left as the last good wave made them: {', '.join(left)}", hint=first.hint)
+    for error in done.untrained.values():
+        raise error

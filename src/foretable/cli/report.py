@@ -129,13 +129,16 @@ def training_facts(done: TrainingReport) -> dict[str, Any]:
 def outcome(session: Session, done: RunReport) -> None:
     """Print a run: tables, models, whom to act on first, where the files are, what to try next."""
     wrote = [built for built in done.wave.built if built.action != "NO_DATA"]
-    if not wrote and not done.trainings and not done.wave.failed and not done.wave.blocked:
+    if not wrote and not done.trainings and not done.untrained and not done.wave.failed and not done.wave.blocked:
         console.say(f"nothing to do: {console.count(len(done.wave.built), 'table')} up to date ({console.duration(done.seconds)})")
     else:
         _tables(done)
     for trained in done.trainings:
         console.heading(f"model {trained.model}")
         training(trained)
+    for name, error in done.untrained.items():
+        console.heading(f"model {name}: not trained")
+        console.say(f"{error.where}: {error.message}" if error.where else error.message)
     for name, columns, rows in highlights.act_first(session, [built.table for built in done.wave.built], FIRST):
         console.heading(f"{name}: act on these first" if rows else f"{name}: nobody to act on")
         if rows:
@@ -182,6 +185,7 @@ def outcome_facts(done: RunReport) -> dict[str, Any]:
         "failed": {name: {"message": error.message, "where": error.where, "hint": error.hint} for name, error in done.wave.failed.items()},
         "blocked": dict(done.wave.blocked),
         "trained": [training_facts(trained) for trained in done.trainings],
+        "untrained": {name: {"message": error.message, "where": error.where, "hint": error.hint} for name, error in done.untrained.items()},
         "published": str(done.published) if done.published else None,
         "seconds": done.seconds,
     }

@@ -12,7 +12,7 @@ from sqlglot import exp
 from foretable.compile.graph import Compiled, Graph
 from foretable.compile.point_in_time import check_training
 from foretable.compile.recorded import Columns, read_recorded
-from foretable.compile.references import calls, macros_of, models_of, tables_of
+from foretable.compile.references import macros_of, models_of, reached, tables_of
 from foretable.compile.scoring import scoring_query
 from foretable.compile.scratch import Scratch
 from foretable.compile.spliced import spliced
@@ -68,9 +68,9 @@ class _Compiler:
         self.schemas: dict[str, Columns] = {}
         self._stack: list[str] = []
         self._scratch = Scratch()
-        self._scratch.add_functions(project.functions.values(), project.macros.values())
         for model in project.models.values():
             self._scratch.add_model(model)
+        self._scratch.add_functions(project.functions.values(), project.macros.values())
 
     def close(self) -> None:
         self._scratch.close()
@@ -142,8 +142,8 @@ class _Compiler:
             columns["scored_at"] = "TIMESTAMP"  # kept by the engine, not by the query
         self._scratch.add_table(declared.name, columns)
         text = render(tree)
-        macros = macros_of(calls(text), self.project.macros)
-        names = calls(text).union(*(calls(macro.sql) for macro in macros))
+        names = reached(text, self.project.macros)
+        macros = macros_of(names, self.project.macros)
         code = [*(macro.sql for macro in macros), *(f.fingerprint for name, f in sorted(self.project.functions.items()) if name in names)]
         parts = [text, columns, declared.entity.keys if declared.entity else (), declared.kind, code]
         return Compiled(

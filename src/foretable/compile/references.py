@@ -29,17 +29,22 @@ def cte_names(tree: exp.Expr) -> set[str]:
 
 
 def handed(node: Any) -> str:
-    """The table that a column's tree really is: the one in ``FROM predict_<model>(layer.table)``; else empty."""
+    """``layer.table`` where a column's tree is really a table: the one in ``FROM predict_<model>(layer.table)``; else empty."""
     call = node.parent
-    inside = isinstance(call, exp.Anonymous) and isinstance(call.parent, exp.Table) and str(call.this).lower().startswith(PREDICT)
-    return ".".join(part.name for part in node.parts).lower() if inside and isinstance(node, exp.Column) else ""
+    inside = isinstance(node, exp.Column) and isinstance(call, exp.Anonymous) and isinstance(call.parent, exp.Table)
+    return ".".join(part.name for part in node.parts).lower() if inside and len(node.parts) > 1 else ""
 
 
 def tables_of(tree: exp.Expression) -> list[str]:
-    """Tables that a query reads, in order of appearance, those handed to ``predict_<model>(table)`` included."""
+    """Tables that a query reads, in order of appearance, those handed to a table macro included."""
     local = cte_names(tree)
-    found = {qualified(node) if isinstance(node, exp.Table) else handed(node): None for node in tree.walk()}
-    return [name for name in found if name and name not in local]
+    rows = {node.alias_or_name.lower() for node in tree.find_all(exp.Table)} | {node.name.lower() for node in tree.find_all(exp.TableAlias)}
+    found: dict[str, None] = {}
+    for node in tree.walk():
+        name = qualified(node) if isinstance(node, exp.Table) else handed(node)
+        if name and name not in local and (isinstance(node, exp.Table) or name.split(".")[0] not in rows):
+            found[name] = None
+    return list(found)
 
 
 def calls(text: str) -> set[str]:
@@ -58,6 +63,12 @@ def macros_of(names: Iterable[str], macros: Mapping[str, Macro]) -> list[Macro]:
             found[name] = macros[name]
             waiting.extend(calls(macros[name].sql) & macros.keys())
     return [found[name] for name in sorted(found)]
+
+
+def reached(text: str, macros: Mapping[str, Macro]) -> set[str]:
+    """Names of the functions that a query or macro calls, itself or through macros."""
+    names = calls(text)
+    return names.union(*(calls(macro.sql) for macro in macros_of(names, macros)))
 
 
 def models_of(names: Iterable[str], models: Collection[str]) -> tuple[str, ...]:

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 import duckdb
 from sqlglot import exp
 
+from foretable.compile.asof import AS_OF, MODEL_VERSION
 from foretable.compile.recorded import Columns, recorded_text
+from foretable.compile.references import calls
 from foretable.declare.function import Function
 from foretable.declare.model import Model
 from foretable.declare.names import split
@@ -45,19 +47,7 @@ class Scratch:
             signature = exp.UserDefinedFunction(this=table(function.name), expressions=names, wrapped=True)
             body = exp.cast(exp.null(), function.returns)
             self._connection.execute(render(exp.Create(kind="MACRO", this=signature, expression=body)))
-        waiting = list(macros)
-        while waiting:
-            late = [(macro, error) for macro in waiting if (error := self._try_macro(macro))]
-            if len(late) == len(waiting):
-                raise DeclarationError(late[0][1], where=late[0][0].origin)
-            waiting = [macro for macro, _ in late]
-
-    def _try_macro(self, macro: Macro) -> str:
-        try:
-            self._connection.execute(macro.sql)
-        except duckdb.Error as error:
-            return str(error)
-        return ""
+        create_macros(self._connection, macros)
 
     def add_model(self, model: Model) -> None:
         """Stubs of ``predict_<model>`` for a row and for a table."""
@@ -87,3 +77,37 @@ class Scratch:
     def close(self) -> None:
         """Let go of the memory."""
         self._connection.close()
+
+
+def create_macros(connection: duckdb.DuckDBPyConnection, macros: Iterable[Macro]) -> None:
+    """Create macros, those that others call first.
+
+    Raises
+    ------
+    DeclarationError
+        One does not bind; it may call functions and models, but sees no table and no clock.
+    """
+    waiting = list(macros)
+    for macro in waiting:
+        if fixed := calls(macro.sql) & {AS_OF, MODEL_VERSION}:
+            raise DeclarationError(
+                f"macro {macro.name} calls {min(fixed)}(), which only a table can",
+                where=macro.origin,
+                hint="give the macro a parameter, and hand it in where the macro is called",
+            )
+    while waiting:
+        late = [(macro, error) for macro in waiting if (error := _try_macro(connection, macro))]
+        if len(late) == len(waiting):
+            macro, error = late[0]
+            reads = error.startswith("Catalog Error: Table")
+            hint = "a macro reads no table: hand it what it needs, or declare a table and join it" if reads else ""
+            raise DeclarationError(error.split("\n\nLINE")[0], where=macro.origin, hint=hint)
+        waiting = [macro for macro, _ in late]
+
+
+def _try_macro(connection: duckdb.DuckDBPyConnection, macro: Macro) -> str:
+    try:
+        connection.execute(macro.sql)
+    except duckdb.Error as error:
+        return str(error)
+    return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,7 @@ def ingest(
     replace: bool = False,
     again: bool = False,
     format: str | None = None,
+    recorded: Mapping[str, str] = {},
     listen: Listener = silent,
 ) -> IngestReport:
     """Load files into a table of the warehouse in one transaction.
@@ -88,6 +89,8 @@ def ingest(
         Load a file although the table has been given the same content before.
     format
         ``csv``, ``parquet`` or ``json``, where the name does not say.
+    recorded
+        Columns and types that other tables count on: with ``replace``, the files must bring them.
 
     Raises
     ------
@@ -105,7 +108,7 @@ def ingest(
     ensure_catalog(connection)
     require_loadable(connection, name)
     with resolved(files, format) as found:
-        target = target_of(connection, name, schema, replace=replace)
+        target = target_of(connection, name, schema, replace=replace, recorded=recorded)
         if not again:
             _require_new(connection, target, found)
         try:

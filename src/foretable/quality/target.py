@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,8 +36,10 @@ class Target:
     decided_by: str = ""
 
 
-def target_of(connection: duckdb.DuckDBPyConnection, name: str, schema: Any, *, replace: bool) -> Target:
-    """The columns wanted: those of the table that is there, else of the schema, else whatever the files have.
+def target_of(
+    connection: duckdb.DuckDBPyConnection, name: str, schema: Any, *, replace: bool, recorded: Mapping[str, str] = {}
+) -> Target:
+    """The columns wanted: those of the table that is there, else of the schema and the record, else whatever the files have.
 
     Raises
     ------
@@ -58,8 +60,11 @@ def target_of(connection: duckdb.DuckDBPyConnection, name: str, schema: Any, *, 
         extra = "leave out" if filtering else "refuse"
         return Target(name, dict(there.columns), optional, extra, True, f"table {name}")
     if schema is None:
-        return Target(name, {}, extra="add")
+        return Target(name, dict(recorded), extra="add", decided_by=f"the recorded schema of {name}")
     columns = {key: declared_type(schema, each) for key, each in schema.columns.items() if not each.regex}
+    known = {key.casefold(): kind for key, kind in recorded.items()}
+    columns = {key: kind or known.get(key.casefold()) for key, kind in columns.items()}
+    columns |= {key: kind for key, kind in recorded.items() if key.casefold() not in _folded(columns)} if not filtering else {}
     extra = "refuse" if schema.strict is True else "leave out" if filtering else "add"
     return Target(name, columns, optional, extra, decided_by=f"the schema of {name}")
 

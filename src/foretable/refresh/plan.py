@@ -139,7 +139,13 @@ def _blocked(graph: Graph, state: State, chosen: Collection[str], train: bool, w
         if name in without:
             blocked[name] = without[name]
         elif missing:
-            blocked[name] = f"model {missing[0]} has no version; train it: foretable train {missing[0]}"
+            model = missing[0]
+            known = model in state.trained
+            blocked[name] = (
+                f"model {model} has versions, but the gate let none through; see: foretable models {model}"
+                if known
+                else f"model {model} has no version; train it: foretable train {model}"
+            )
         elif stuck:
             blocked[name] = f"{stuck[0]} was not built"
         elif absent:

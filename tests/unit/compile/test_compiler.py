@@ -188,6 +188,22 @@ def test_a_changed_macro_changes_the_fingerprint_of_what_calls_it(shop):
     assert after["features.customer_usage"].fingerprint == graph_of(shop).tables["features.customer_usage"].fingerprint
 
 
+@pytest.mark.parametrize(
+    ("macro", "message"),
+    [
+        ("recent(t) AS t >= as_of() - INTERVAL 30 DAY", r"macro recent calls as_of\(\), which only a table can"),
+        ("most() AS (SELECT max(amount) FROM raw.orders)", 'Table with name "raw.orders" does not exist'),
+        ("big(k) AS TABLE SELECT * FROM raw.orders WHERE amount > k", 'Table with name "raw.orders" does not exist'),
+    ],
+)
+def test_a_macro_that_reads_a_table_or_the_clock_is_refused(project, macro, message):
+    """Its dependence would be invisible, and at a date of the past it would read what is there today."""
+    root = project({"pipelines/a.py": HEAD, "udfs/m.sql": f"CREATE OR REPLACE MACRO {macro}"} | DDL)
+    with pytest.raises(DeclarationError, match=message) as caught:
+        graph_of(root)
+    assert caught.value.where.endswith("m.sql:1") and "hand it" in caught.value.hint
+
+
 PYTHON = """import foretable as ft
 from .numbers import FACTOR
 @ft.function(parameters=["DOUBLE"], returns="DOUBLE")
