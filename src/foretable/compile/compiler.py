@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 from sqlglot import exp
 
+from foretable.compile.asof import AS_OF, MODEL_VERSION
 from foretable.compile.graph import Compiled, Graph
 from foretable.compile.point_in_time import check_training
 from foretable.compile.recorded import Columns, read_recorded
@@ -16,6 +17,7 @@ from foretable.compile.references import macros_of, models_of, reached, tables_o
 from foretable.compile.scoring import scoring_query
 from foretable.compile.scratch import Scratch
 from foretable.compile.spliced import spliced
+from foretable.compile.unseen import require_seen
 from foretable.declare.load import place
 from foretable.declare.names import checked, split
 from foretable.declare.project import Project
@@ -138,12 +140,17 @@ class _Compiler:
             message = str(error).split("\n\nLINE")[0].replace("\n", " ")
             raise DeclarationError(f"{declared.name}: {message}", where=str(declared.origin)) from None
         _check_key(declared, columns)
+        _check_names(declared, columns)
         if isinstance(declared, ScoringTable):
             columns["scored_at"] = "TIMESTAMP"  # kept by the engine, not by the query
         self._scratch.add_table(declared.name, columns)
         text = render(tree)
         names = reached(text, self.project.macros)
         macros = macros_of(names, self.project.macros)
+        own = self.project.macros.keys() | self.project.functions.keys()
+        require_seen(text, own, where=str(declared.origin))
+        for macro in macros:
+            require_seen(macro.sql, {*own, "query_table"}, where=macro.origin)
         code = [*(macro.sql for macro in macros), *(f.fingerprint for name, f in sorted(self.project.functions.items()) if name in names)]
         parts = [text, columns, declared.entity.keys if declared.entity else (), declared.kind, code]
         return Compiled(
@@ -198,6 +205,13 @@ def _check_key(declared: DynamicTable, columns: Columns) -> None:
             where=str(declared.origin),
             hint="a label gives the entity's key and one more column",
         )
+
+
+def _check_names(declared: DynamicTable, columns: Columns) -> None:
+    """Without a name of its own, a column is called after its expression, in which a date is filled in later."""
+    for name in columns:
+        if f"{AS_OF}()" in name.lower() or f"{MODEL_VERSION}(" in name.lower():
+            raise DeclarationError(f"{declared.name}: {name} needs a name", where=str(declared.origin), hint="write: … AS name")
 
 
 def _message(error: Exception) -> str:

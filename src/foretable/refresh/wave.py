@@ -169,14 +169,25 @@ def _build(work: _Work, build: Build) -> Built:
     create = parse("CREATE OR REPLACE TEMP TABLE staged AS SELECT 1")
     create.set("expression", query)  # as it stands: a subquery would lose its ORDER BY
     connection.execute(render(create))
+    _keep_declared(connection, compiled)
     quarantined = _validate(work, compiled)
     _require_key(connection, compiled)
     schema = build.table.rsplit(".", 1)[0]
     connection.execute(statement("CREATE SCHEMA IF NOT EXISTS $schema", schema=exp.to_identifier(schema, quoted=True)))
-    connection.execute(statement("CREATE OR REPLACE TABLE $target AS SELECT * FROM temp.staged", target=table(build.table)))
+    replacing = exp.Create(kind="TABLE", replace=True, this=table(build.table))
+    replacing.set("expression", exp.select(*map(column, compiled.columns)).from_(table(f"temp.{STAGED}")))
+    connection.execute(render(replacing))
     count = connection.execute("SELECT count(*) FROM temp.staged").fetchall()[0][0]
     connection.execute("DROP TABLE temp.staged")
     return Built(build.table, build.action, build.reason, build.as_of, count, quarantined, time.perf_counter() - start)
+
+
+def _keep_declared(connection: duckdb.DuckDBPyConnection, compiled: Compiled) -> None:
+    """Leave out what ``SELECT *`` has taken from columns that a source got since its schema was recorded."""
+    known = {name.lower() for name in compiled.columns}
+    for name, *_ in connection.execute("DESCRIBE temp.staged").fetchall():
+        if name.lower() not in known:
+            connection.execute(statement("ALTER TABLE temp.staged DROP COLUMN $extra", extra=exp.to_identifier(name, quoted=True)))
 
 
 def _validate(work: _Work, compiled: Compiled) -> int:

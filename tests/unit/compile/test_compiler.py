@@ -188,6 +188,13 @@ def test_a_changed_macro_changes_the_fingerprint_of_what_calls_it(shop):
     assert after["features.customer_usage"].fingerprint == graph_of(shop).tables["features.customer_usage"].fingerprint
 
 
+@pytest.mark.parametrize("query", ["SELECT amount, as_of() - ordered_at FROM raw.orders", "SELECT * FROM (SELECT AS_OF() FROM raw.orders)"])
+def test_a_column_that_would_be_called_after_a_date_needs_a_name(project, query):
+    root = project({"pipelines/a.py": HEAD, "sql/b.sql": f"CREATE DYNAMIC TABLE clean.b AS {query}"} | DDL)
+    with pytest.raises(DeclarationError, match="needs a name"):
+        graph_of(root)
+
+
 @pytest.mark.parametrize(
     ("macro", "message"),
     [

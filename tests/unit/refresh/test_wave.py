@@ -133,6 +133,22 @@ def test_a_wrong_feature_view_is_refused_with_the_reason(root, query, message):
     assert read(root, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'spend'") == [(0,)]
 
 
+def test_a_column_that_a_source_gets_waits_until_it_is_recorded(root):
+    edit(
+        root,
+        "sql/features.sql",
+        "SELECT customer_id, spend FROM features.spend",
+        "SELECT *, 1 AS one FROM features.spend JOIN raw.orders USING (customer_id)",
+    )
+    refresh(root)
+    with duckdb.connect(root / "warehouse.duckdb") as connection:
+        connection.execute("ALTER TABLE raw.orders ADD COLUMN later INTEGER DEFAULT 5")
+        connection.execute("INSERT INTO raw.orders VALUES (1, '2026-02-03', 50, 7)")
+    assert actions(refresh(root))["decisions.top"] == "FULL"
+    columns = [row[0] for row in read(root, "DESCRIBE decisions.top")]
+    assert columns == ["customer_id", "spend", "ordered_at", "amount", "one"]
+
+
 def test_a_declaration_that_disappears_is_dropped_only_when_asked(root):
     refresh(root)
     edit(
