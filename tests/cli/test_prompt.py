@@ -37,6 +37,27 @@ def test_a_conversation(built, tmp_path):
     assert "SELECT 40" in (tmp_path / ".foretable_history").read_text()
 
 
+def test_ctrl_c_stops_the_query_and_not_the_prompt(built, tmp_path):
+    child, terminal = pty.fork()
+    if child == 0:
+        os.environ.update(HOME=str(tmp_path / "nowhere"), TERM="dumb", NO_COLOR="1")  # nor need there be a home
+        os.execv(sys.executable, [sys.executable, "-m", "foretable", "-C", str(built), "sql"])
+    started = tmp_path / "started.csv"
+    until(terminal, "mine> ")
+    endless = f"COPY (SELECT 1) TO '{started}'; SELECT count(*) FROM range(1000000000000) AS t(i) WHERE i % 7 = 1;"
+    os.write(terminal, f"{endless}\n".encode())
+    while not (started.exists() and started.stat().st_size):
+        select.select([terminal], [], [], 0.01)
+    os.write(terminal, b"\x03")
+    until(terminal, "error: stopped")
+    until(terminal, "mine> ")
+    os.write(terminal, b"SELECT 40 + 2 AS answer;\n")
+    assert "42" in until(terminal, "mine> ")
+    os.write(terminal, b"\\q\n")
+    until(terminal, None)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 def until(terminal: int, expected: str | None) -> str:
     """What the terminal shows up to and with the expected text; to the end without one."""
     seen = b""

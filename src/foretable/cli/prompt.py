@@ -105,16 +105,20 @@ def _answer(connection: duckdb.DuckDBPyConnection, text: str, form: Form) -> Non
     import duckdb
 
     from foretable.udf import explain
+    from foretable.warehouse import is_interrupt
 
     start = time.perf_counter()
     try:
         show(connection, text, form)
     except ForetableError as problem:
         console.error(problem)
-    except duckdb.Error as problem:
-        console.error(explain(problem) or str(problem).rstrip())
-    except KeyboardInterrupt:
-        console.error("stopped")
+    except (KeyboardInterrupt, RuntimeError, duckdb.Error) as problem:
+        if is_interrupt(problem) or isinstance(problem, KeyboardInterrupt | duckdb.InterruptException):
+            console.error("stopped")
+        elif isinstance(problem, duckdb.Error):
+            console.error(explain(problem) or str(problem).rstrip())
+        else:
+            raise
     else:
         console.note(f"{time.perf_counter() - start:.2f} s")
 
@@ -128,8 +132,9 @@ def _remember() -> None:
         return
     path = HISTORY.expanduser()
     try:
-        readline.read_history_file(path)
-    except OSError:
         path.touch(mode=0o600)
+        readline.read_history_file(path)
+    except OSError:  # no home, or one that may not be written: the prompt works without a memory
+        return
     readline.set_history_length(HISTORY_LINES)
     atexit.register(readline.write_history_file, path)
