@@ -54,7 +54,9 @@ def declaration_fingerprint(graph: Graph, model: str) -> str:
         "split": [type(declared.split).__name__, _plain(declared.split)],
         "label": [declared.label.name, declared.label.horizon, declared.label.every, declared.label.start],
         "rest": [declared.weights, declared.calibration, declared.seed, declared.threshold, declared.task],
-        "tables": [graph.tables[name].fingerprint for name in made_from],
+        "tables": [[graph.tables[name].fingerprint, graph.tables[name].declared.grain] for name in made_from],
+        "rules": [rules.fingerprint for name in made_from if (rules := graph.project.schemas.get(name)) and name.startswith("clean.")],
+        "time_zone": graph.project.config.time_zone if declared.label.horizon is not None else None,
     }
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 

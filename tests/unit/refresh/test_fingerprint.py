@@ -1,7 +1,9 @@
 import duckdb
 import pytest
 
-from foretable.refresh.fingerprint import source_fingerprint
+from foretable.compile import compile_project
+from foretable.declare.load import load_project
+from foretable.refresh.fingerprint import declaration_fingerprint, source_fingerprint
 
 PAIRS = [
     ("DOUBLE", "'0.0'", "'-0.0'"),
@@ -44,3 +46,40 @@ def test_an_empty_table_has_a_fingerprint():
         connection.execute("CREATE SCHEMA raw")
         connection.execute("CREATE TABLE raw.t (i INTEGER)")
         assert source_fingerprint(connection, "raw.t", {"i": "INTEGER"})[1] == 0
+
+
+CLEAN = """
+import pandera.ibis as pa
+ft.schema("clean.orders", pa.DataFrameSchema({"amount": pa.Column(None, pa.Check.ge(0))}))
+@ft.dynamic_table("clean.orders")
+def clean():
+    return orders.rows()
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "changes"),
+    [
+        ("pipelines/churn.py", 'target_lag="1 day"', 'target_lag="2 days"', False),
+        ("pipelines/churn.py", 'target_lag="1 day"', 'grain="hour"', True),
+        ("pipelines/churn.py", "days=30", "days=31", True),
+        ("pipelines/churn.py", "pa.Check.ge(0)", "pa.Check.ge(1)", True),
+        ("models/churn.py", "margin=0.005", "margin=0.01", False),
+        ("models/churn.py", "0.01, 10", "0.01, 11", True),
+        ("pyproject.toml", 'name="shop"', 'time_zone="Europe/Berlin"', True),
+        ("pyproject.toml", 'name="shop"', 'name="store"', False),
+    ],
+)
+def test_a_model_learns_again_when_its_rows_or_its_search_would_be_others(shop, path, old, new, changes):
+    pipeline = shop / "pipelines/churn.py"
+    text = pipeline.read_text().replace("    o = orders.rows()", '    o = ft.ref("clean.orders").rows()')
+    head, tail = text.split('@ft.feature_view("features', 1)
+    pipeline.write_text(f'{head}{CLEAN}\n@ft.feature_view("features{tail}')
+
+    def declaration():
+        return declaration_fingerprint(compile_project(load_project(shop)), "churn")
+
+    before = declaration()
+    assert old in (shop / path).read_text()
+    (shop / path).write_text((shop / path).read_text().replace(old, new))
+    assert (declaration() != before) == changes
