@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from foretable.sql import column, render, statement, table
+from foretable.sql import DIALECT, column, render, statement, table
 
 SYSTEM = "foretable"
 _NESTED = ("[]", "STRUCT(", "MAP(", "UNION(")
@@ -82,20 +82,31 @@ def rows_in_order(content: Content, key: Iterable[str] = ()) -> str:
 
 def shown(name: str, kind: str) -> exp.Expr:
     """A column of a file as the warehouse typed it."""
-    return _as(name, kind) if _wide(kind) else column(name)
+    return _as(name, _type(kind)) if _wide(kind) else column(name)
 
 
 def _stored(name: str, kind: str) -> exp.Expr:
+    if not _wide(kind):
+        return column(name)
     # Parquet has no 128-bit integer: DuckDB would write a rounded DOUBLE.
-    return _as(name, "DECIMAL(38, 0)") if _wide(kind) else column(name)
+    return _as(name, _type(kind).transform(lambda node: _type("DECIMAL(38, 0)") if _is_wide(node) else node))
 
 
-def _as(name: str, kind: str) -> exp.Expr:
-    return exp.Alias(this=exp.cast(column(name), kind, dialect="duckdb"), alias=exp.to_identifier(name, quoted=True))
+def _as(name: str, kind: exp.DataType) -> exp.Expr:
+    return exp.Alias(this=exp.cast(column(name), kind), alias=exp.to_identifier(name, quoted=True))
 
 
 def _wide(kind: str) -> bool:
-    return kind in ("HUGEINT", "UHUGEINT")
+    """Whether a type is, or holds, a 128-bit integer."""
+    return "HUGEINT" in kind and any(map(_is_wide, _type(kind).find_all(exp.DataType)))
+
+
+def _is_wide(node: exp.Expr) -> bool:
+    return isinstance(node, exp.DataType) and node.this in (exp.DataType.Type.INT128, exp.DataType.Type.UINT128)
+
+
+def _type(kind: str) -> exp.DataType:
+    return exp.DataType.build(kind, dialect=DIALECT)
 
 
 def _shapes(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[tuple[str, str], ...]]:

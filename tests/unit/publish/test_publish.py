@@ -111,6 +111,7 @@ def test_a_view_over_python_stays_behind_and_every_type_comes_back(tmp_path: Pat
     connection.execute(
         "CREATE TABLE decisions.types AS SELECT 170141183460469231731687303715884105::HUGEINT AS h, 1.10::DECIMAL(38, 10) AS d,"
         " INTERVAL 1 MONTH AS i, TIMESTAMP '2024-01-01' AS t, [1, NULL] AS l, {'a': 1, 'b c': 'x'} AS s, '{\"k\": 1}'::JSON AS j,"
+        " {'a': [170141183460469231731687303715884105::HUGEINT], 'HUGEINT': 'x'} AS hs, MAP {9007199254740993::UHUGEINT: 'y'} AS hm,"
         " true AS b, 1 AS \"published file\", 2 AS filename, MAP {'a': 1} AS m, DATE '2024-01-01' AS \"select\""
     )
     bi_file = publish(connection, tmp_path, ["decisions.types"], 1)
