@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -73,4 +72,3 @@ SourceName = Annotated[str, typer.Argument(metavar="TABLE", help="layer.table", 
 AnyName = Annotated[str, typer.Argument(metavar="NAME", help="A table, source, model, function or macro.", autocompletion=anything)]
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="Name of a model.", autocompletion=models)]
 OptionalModel = Annotated[str | None, typer.Argument(metavar="MODEL", help="Only this model.", show_default=False, autocompletion=models)]
-ToFile = Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write to this file.", show_default=False)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,10 +45,13 @@ def simulate(
     if world not in WORLDS:
         raise UsageError(f"no world is called {world!r}", hint=nearest(world, WORLDS))
     if world == "sample":
+        if truth is not None:
+            raise UsageError("--truth goes with telco", hint="foretable simulate telco --truth hazards.parquet")
         given = {name: value for name, value in (("customers", customers), ("seed", seed)) if value is not None}
-        console.say(str(worlds.build_sample(to or Path("warehouse.duckdb.sample"), **given)))
+        console.say(str(worlds.build_sample(_new(to or Path("warehouse.duckdb.sample")), **given)))
         return
-    target = to or Path(f"{world}.csv")
+    target = _writable(to or Path(f"{world}.csv"))
+    truth = truth and _writable(truth)
     made = worlds.simulate_telco(customers or 7043, seed or 0)
     _write(made, target, f"raw.{world}")
     console.say(f"{target}: {console.count(made.num_rows, 'customer')}")
@@ -59,20 +61,31 @@ def simulate(
         console.say(f"{truth}: {console.count(hazards.num_rows, 'month')}")
 
 
+def _new(target: Path) -> Path:
+    """The path, unless it may be somebody's warehouse."""
+    if target.suffix == ".duckdb" and target.exists():
+        raise UsageError(f"{target} is there already", hint="it may be a warehouse: name a new file, or remove it first")
+    return target
+
+
+def _writable(target: Path) -> Path:
+    if target.suffix not in ENDINGS:
+        raise UsageError(f"cannot write {target}", hint=f"known endings: {', '.join(ENDINGS)}")
+    return _new(target)
+
+
 def _write(rows: pa.Table, target: Path, table: str) -> None:
     """Write a file of the kind that its ending names, complete or not at all."""
     import pyarrow.csv
     import pyarrow.parquet
 
-    writers: Mapping[str, Callable[[Path], None]] = {
-        ".csv": lambda path: pyarrow.csv.write_csv(rows, path),
-        ".parquet": lambda path: pyarrow.parquet.write_table(rows, path),
-        ".duckdb": lambda path: _write_duckdb(rows, path, table),
-    }
-    if target.suffix not in writers:
-        raise UsageError(f"cannot write {target}", hint=f"known endings: {', '.join(ENDINGS)}")
     part = target.with_name(f"{target.name}.tmp")
-    writers[target.suffix](part)
+    if target.suffix == ".csv":
+        pyarrow.csv.write_csv(rows, part)
+    elif target.suffix == ".parquet":
+        pyarrow.parquet.write_table(rows, part)
+    else:
+        _write_duckdb(rows, part, table)
     part.replace(target)
 
 

@@ -10,7 +10,6 @@ import numpy as np
 CONTRACTS = ("Month-to-month", "One year", "Two year")
 INTERNET = ("DSL", "Fiber optic", "No")
 PAYMENTS = ("Electronic check", "Mailed check", "Bank transfer (automatic)", "Credit card (automatic)")
-ELECTRONIC, MAILED = 0, 1
 PROTECTION = ("OnlineSecurity", "OnlineBackup", "DeviceProtection", "TechSupport")
 STREAMING = ("StreamingTV", "StreamingMovies")
 
