@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -103,7 +103,8 @@ def _config(settings: dict[str, Any], path: Path) -> Config:
             raise DeclarationError(f"[tool.foretable] has no setting {name!r}", where=str(path), hint=nearest(name, known))
     if "as_of" in settings:
         try:
-            settings["as_of"] = datetime.fromisoformat(str(settings["as_of"])).replace(tzinfo=None)
+            pinned = datetime.fromisoformat(str(settings["as_of"]))
+            settings["as_of"] = pinned.astimezone(UTC).replace(tzinfo=None) if pinned.tzinfo else pinned
         except ValueError:
             raise DeclarationError(
                 f"as_of = {settings['as_of']!r} is no date", where=str(path), hint='write as_of = "2026-01-31"'

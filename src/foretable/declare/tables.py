@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from foretable.declare.clock import duration, interval
 from foretable.declare.entity import Entity
-from foretable.declare.names import checked
+from foretable.declare.names import LAYERS, SYSTEM, checked, split
 from foretable.declare.origin import Origin, caller, collect
 from foretable.declare.resolve import resolver
 from foretable.errors import DeclarationError, UsageError
@@ -67,6 +67,10 @@ class DynamicTable(Rows):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", checked(self.name, where=self.origin))
+        catalog, layer, _ = split(self.name)
+        if catalog or layer in (SYSTEM, "quarantine"):
+            whose = "other files are only read" if catalog else f"layer {layer} is foretable's own"
+            raise DeclarationError(f"{self.name} cannot be made: {whose}", where=str(self.origin), hint=f"one of {', '.join(LAYERS[1:-1])}")
         try:
             if self.target_lag.upper() != "DOWNSTREAM":
                 duration(self.target_lag)

@@ -107,7 +107,7 @@ def plan(
             continue
         inputs[name] = _inputs(graph, state, name, as_of, inputs)
         builds.append(_build(graph, state, name, as_of, inputs[name], full_refresh, {step.model for step in trainings}))
-    drops = tuple(Drop(name) for name in sorted(state.tables) if name not in graph.refreshed and name in state.existing)
+    drops = tuple(Drop(name) for name in sorted(state.tables) if name not in graph.refreshed)
     return Plan(trainings, tuple(builds), drops, blocked)
 
 

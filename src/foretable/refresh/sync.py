@@ -44,7 +44,14 @@ def mount_files(connection: duckdb.DuckDBPyConnection, project: Project) -> None
         view = parse("CREATE OR REPLACE VIEW v AS SELECT 1")
         view.set("this", table(source.name))
         view.set("expression", exp.select("*").from_(function))
-        connection.execute(render(view))
+        try:
+            connection.execute(render(view))
+        except duckdb.CatalogException:
+            raise DeclarationError(
+                f"source {source.name} is read from {source.file}, but the warehouse has a table of that name",
+                where=str(source.origin),
+                hint="drop the table, or leave file= out and read what is there",
+            ) from None
 
 
 def actual_schema(connection: duckdb.DuckDBPyConnection, source: Source) -> Columns:

@@ -125,7 +125,8 @@ def _attempt(work: _Work, planned: Plan, trigger: str, prune: bool) -> tuple[Bui
         for name, reason in planned.blocked.items():
             history.record_blocked(work.connection, work.wave, name, reason)
         for drop in planned.drops if prune else ():
-            work.connection.execute(render(exp.Drop(kind="TABLE", this=table(drop.table), exists=True)))
+            if drop.table in work.state.existing:  # else somebody dropped it before, and may have put a view there
+                work.connection.execute(render(exp.Drop(kind="TABLE", this=table(drop.table))))
             history.forget(work.connection, work.wave, drop.table)
             work.listen(Progress(drop.table, "done", "dropped"))
         history.record_sources(work.connection, work.graph, work.state, work.wave)

@@ -1,5 +1,6 @@
 import sys
 import textwrap
+from datetime import datetime
 
 import pytest
 
@@ -40,6 +41,8 @@ def test_loading_leaves_sys_path_alone_and_two_projects_live_side_by_side(shop, 
         ("import foretable as ft\n@ft.dynamic_table('clean.a', target_lag='soon')\ndef a(): ...", 2, "not a length of time"),
         ("import foretable as ft\n@ft.dynamic_table('clean.a')\ndef a(x): ...", 2, "takes no parameters"),
         ("import foretable as ft\nft.between(3, 1)", 2, "no range"),
+        ("import foretable as ft\n@ft.dynamic_table('crm.clean.a')\ndef a(): ...", 2, "other files are only read"),
+        ("import foretable as ft\n@ft.dynamic_table('foretable.tables')\ndef a(): ...", 2, "foretable's own"),
     ],
 )
 def test_a_wrong_file_is_named_with_its_line(project, text, line, message):
@@ -55,6 +58,12 @@ def test_the_same_name_twice_names_both_places(project):
     with pytest.raises(DeclarationError, match=r"raw\.x is declared twice") as caught:
         load_project(root)
     assert "a.py:3" in caught.value.hint and "b.py:3" in caught.value.where
+
+
+@pytest.mark.parametrize("pinned", ["2026-03-01T02:00:00+02:00", "2026-03-01", "2026-02-28T19:00:00-05:00"])
+def test_the_pinned_clock_is_utc(project, pinned):
+    assert load_project(project({}, settings=f'as_of = "{pinned}"')).config.as_of == datetime(2026, 3, 1)
+    assert load_project(project({}, settings=f"as_of = {pinned}")).config.as_of == datetime(2026, 3, 1)
 
 
 def test_an_unknown_setting_suggests_the_near_one(project):

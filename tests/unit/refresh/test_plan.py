@@ -117,7 +117,8 @@ def test_a_declaration_that_disappeared_shows_as_a_drop(graph, fresh, shop):
     state = built(graph, fresh)
     (shop / "sql/top.sql").unlink()
     assert plan(compile_project(load_project(shop)), state, CLOCK).drops == (Drop(CALLS),)
-    (shop / "pipelines/churn.py").touch()
+    gone = replace(state, existing=state.existing - {CALLS})
+    assert plan(compile_project(load_project(shop)), gone, CLOCK).drops == (Drop(CALLS),)  # the catalog still has it
 
 
 def test_a_table_that_somebody_dropped_is_built_again(graph, fresh):

@@ -13,6 +13,7 @@ import pytest
 
 from foretable.compile import compile_project
 from foretable.declare.load import load_project
+from foretable.errors import DeclarationError
 from foretable.refresh import observe, plan, run_wave
 from foretable.refresh.watermark import now
 from foretable.run import prepare
@@ -165,6 +166,27 @@ def test_a_declaration_that_disappears_is_dropped_only_when_asked(root):
         ("DROP",)
     ]
     assert read(root, "SELECT count(*) FROM foretable.tables WHERE name = 'decisions.top'") == [(0,)]
+
+
+def test_a_view_that_somebody_put_in_the_place_of_a_table_is_not_pruned(root):
+    refresh(root)
+    with duckdb.connect(root / "warehouse.duckdb") as connection:
+        connection.execute("DROP TABLE decisions.top; CREATE VIEW decisions.top AS SELECT 1 AS mine")
+    text = (root / "sql/features.sql").read_text()
+    (root / "sql/features.sql").write_text(text[: text.index("CREATE DYNAMIC TABLE decisions")])
+    refresh(root, prune=True)
+    assert read(root, "FROM decisions.top") == [(1,)]
+    assert read(root, "SELECT count(*) FROM foretable.tables WHERE name = 'decisions.top'") == [(0,)]
+
+
+def test_a_file_does_not_hide_a_table_of_the_same_name(root):
+    edit(root, "pipelines/shop.py", 'time="ordered_at"', 'time="ordered_at", file="orders.csv"')
+    (root / "orders.csv").write_text("customer_id,ordered_at,amount\n1,2026-02-01 10:00:00,2.5\n")
+    with pytest.raises(DeclarationError, match="the warehouse has a table of that name"):
+        refresh(root)
+    with duckdb.connect(root / "warehouse.duckdb") as connection:
+        connection.execute("DROP TABLE raw.orders")
+    assert actions(refresh(root))["features.orders"] == "REINITIALIZE"
 
 
 def test_a_source_that_lost_a_column_is_named(root):
