@@ -56,8 +56,8 @@ class Action:
 
     def __post_init__(self) -> None:
         given = self.cost if self.false_alarm_cost is None else self.false_alarm_cost
-        for name, number in (("cost", self.cost), ("success", self.success), ("false_alarm_cost", given)):
-            object.__setattr__(self, name, exact(number, name, self.origin))
+        for name, number, digits in (("cost", self.cost, 2), ("success", self.success, 4), ("false_alarm_cost", given, 2)):
+            object.__setattr__(self, name, exact(number, name, self.origin, digits))
         if not 0 <= self._success <= 1:
             raise DeclarationError(f"action {self.name!r}: success {self.success} is no share", where=str(self.origin), hint="give 0 to 1")
         if self._cost < 0 or self._false_alarm_cost < 0:
@@ -106,14 +106,16 @@ class Action:
         return expected
 
 
-def exact(number: Number, name: str, origin: Origin) -> Decimal:
-    """A number as written: 0.1 is a tenth."""
+def exact(number: Number, name: str, origin: Origin, digits: int | None = None) -> Decimal:
+    """A number as written: 0.1 is a tenth; with at most so many digits after the point."""
     try:
         value = Decimal(str(number))
     except InvalidOperation:
         raise DeclarationError(f"{name} is {number!r}, a number is expected", where=str(origin)) from None
     if not value.is_finite():
         raise DeclarationError(f"{name} is {number!r}, a finite number is expected", where=str(origin))
+    if digits is not None and value != round(value, digits):
+        raise DeclarationError(f"{name} is {number!r}, at most {digits} digits after the point are kept", where=str(origin), hint="round it")
     return value
 
 

@@ -107,7 +107,7 @@ def decision(
     entity = entity or scores.entity
     if entity is None:
         raise DeclarationError(f"{name}: {scores.name} has no entity", where=str(origin), hint="add entity=")
-    limit = None if budget is None else exact(budget, "budget", origin)
+    limit = None if budget is None else exact(budget, "budget", origin, 2)
     if limit is not None and limit < 0:
         raise DeclarationError(f"{name}: the budget is negative", where=str(origin))
     terms = Terms(

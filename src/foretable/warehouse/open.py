@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,6 +50,8 @@ def open_warehouse(
         A file is missing, damaged, no DuckDB file, or may not be opened. No file was changed.
     """
     _check(path, read_only, attach)
+    if not read_only and str(path) != ":memory:" and not Path(path).exists():
+        _create(Path(path))
     deadline = time.monotonic() + wait
     while True:
         try:
@@ -86,6 +89,18 @@ def _check(path: str | Path, read_only: bool, attach: Mapping[str, Path]) -> Non
         raise WarehouseError(f"the folder {file.parent} does not exist", where=str(path), hint="create it, or check the path")
     if read_only and not file.exists():
         raise WarehouseError("there is no such file", where=str(path), hint="build it first with: foretable run")
+
+
+def _create(file: Path) -> None:
+    """Make an empty warehouse beside and put it in place whole: killed in between, DuckDB would leave half a header."""
+    part = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        duckdb.connect(str(part)).close()
+        os.link(part, file)  # not a rename: another process may have been faster
+    except (OSError, duckdb.Error):
+        return  # DuckDB makes the file itself, or says why it cannot
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _connect(path: str | Path, read_only: bool, attach: Mapping[str, Path]) -> duckdb.DuckDBPyConnection:

@@ -63,6 +63,8 @@ def test_break_even_is_the_root_of_the_expected_value() -> None:
         ({"cost": 50, "success": 0.5, "capacity": -1}, "negative capacity"),
         ({"cost": "fifty", "success": 0.5}, "a number is expected"),
         ({"cost": float("nan"), "success": 0.5}, "a finite number is expected"),
+        ({"cost": 33.335, "success": 0.5}, "cost is 33.335, at most 2 digits"),
+        ({"cost": 1, "success": 0.12345}, "success is 0.12345, at most 4 digits"),
     ],
 )
 def test_an_impossible_action_is_refused_where_it_stands(given: dict, says: str) -> None:

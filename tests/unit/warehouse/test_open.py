@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,18 @@ def test_a_new_file_is_a_plain_connection_in_utc(tmp_path: Path) -> None:
         assert connection.execute("SELECT current_setting('TimeZone')").fetchall() == [("UTC",)]
         local = connection.execute("SELECT TIMESTAMPTZ '2024-07-01 12:00:00+02'::TIMESTAMP::VARCHAR")
         assert local.fetchall() == [("2024-07-01 10:00:00",)]
+
+
+def test_killed_while_it_is_made_a_warehouse_is_not_there_at_all(tmp_path: Path) -> None:
+    script = (
+        "import os, signal, sys; from foretable.warehouse import open_warehouse; "
+        "os.link = lambda *paths: os.kill(os.getpid(), signal.SIGKILL); open_warehouse(sys.argv[1])"
+    )
+    path = tmp_path / "w.duckdb"
+    assert subprocess.run([sys.executable, "-c", script, str(path)]).returncode == -signal.SIGKILL
+    assert not path.exists()
+    open_warehouse(path).close()
+    assert path.exists()
 
 
 def test_attached_files_are_read_only_under_their_alias(tmp_path: Path) -> None:
