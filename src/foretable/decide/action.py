@@ -115,7 +115,7 @@ def exact(number: Number, name: str, origin: Origin, digits: int | None = None) 
     if not value.is_finite():
         raise DeclarationError(f"{name} is {number!r}, a finite number is expected", where=str(origin))
     if digits is not None and value != round(value, digits):
-        raise DeclarationError(f"{name} is {number!r}, at most {digits} digits after the point are kept", where=str(origin), hint="round it")
+        raise DeclarationError(f"{name} is {number!r}, at most {digits} digits after the point count", where=str(origin), hint="round it")
     return value
 
 
