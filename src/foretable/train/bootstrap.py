@@ -18,9 +18,7 @@ def repeats_for(rows: int) -> int:
     return REPEATS if rows <= FULL_ROWS else max(LEAST_REPEATS, REPEATS * FULL_ROWS // rows)
 
 
-def replicates(
-    measure: Callable[[np.ndarray], np.ndarray], clusters: np.ndarray, seed: int, repeats: int
-) -> np.ndarray:
+def replicates(measure: Callable[[np.ndarray], np.ndarray], clusters: np.ndarray, seed: int, repeats: int) -> np.ndarray:
     """Measure resampled clusters.
 
     Parameters
@@ -42,9 +40,9 @@ def replicates(
     """
     count = int(clusters.max()) + 1
     generator = np.random.default_rng(seed)
-    return np.array([
-        measure(np.bincount(generator.integers(count, size=count), minlength=count).astype(np.float64)) for _ in range(repeats)
-    ])
+    return np.array(
+        [measure(np.bincount(generator.integers(count, size=count), minlength=count).astype(np.float64)) for _ in range(repeats)]
+    )
 
 
 def interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

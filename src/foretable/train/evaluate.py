@@ -7,12 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from foretable.train.bootstrap import dense, interval, repeats_for, replicates
-from foretable.train.metrics import RANK, SUMS, ranking, sums
+from foretable.train.metrics import METRICS, figures
 from foretable.train.result import Evaluation
-from foretable.train.split import NAMES
+from foretable.train.split import NAMES, TEST
 
-_NAMES = (*RANK, *SUMS)
-_ERROR = _NAMES.index("calibration_error")
+_ERROR = METRICS.index("calibration_error")
 
 
 def evaluate(
@@ -48,13 +47,12 @@ def evaluate(
         Metrics that are undefined on a part, such as ROC-AUC without a positive, are left out.
     """
     parts = [(name, "all", split == code) for code, name in NAMES.items()]
-    test = split == max(NAMES)
-    parts += [(NAMES[max(NAMES)], name, test & mask) for name, mask in segments.items()]
+    parts += [(NAMES[TEST], name, (split == TEST) & mask) for name, mask in segments.items()]
     found: list[Evaluation] = []
     for split_name, segment, rows in parts:
         if rows.any():
-            figures = measure(outcome[rows], probability[rows], clusters[rows], threshold=threshold, seed=seed)
-            found += [Evaluation(split_name, segment, metric, *figure, int(rows.sum())) for metric, figure in figures.items()]
+            measured = measure(outcome[rows], probability[rows], clusters[rows], threshold=threshold, seed=seed)
+            found += [Evaluation(split_name, segment, metric, *figure, int(rows.sum())) for metric, figure in measured.items()]
     return tuple(found)
 
 
@@ -63,20 +61,15 @@ def measure(
 ) -> dict[str, tuple[float, float, float]]:
     """Metrics of some rows: name to (value, low, high)."""
     clusters = dense(clusters)
-    ranked, summed = ranking(outcome, probability, clusters), sums(outcome, probability, threshold)
-    per_cluster = np.column_stack([np.bincount(clusters, weights=column) for column in summed.rows.T])
-
-    def figures(draws: np.ndarray) -> np.ndarray:
-        return np.concatenate([ranked.measure(draws), summed.measure(draws @ per_cluster)])
-
-    values = figures(np.ones(len(per_cluster)))
-    drawn = replicates(figures, clusters, seed, repeats_for(len(outcome)))
+    found = figures(outcome, probability, clusters, threshold)
+    values = found(np.ones(int(clusters.max()) + 1))
+    drawn = replicates(found, clusters, seed, repeats_for(len(outcome)))
     # Resampling noise adds to an absolute error on top of the sample's own: keep the spread, not the shift.
     drawn[:, _ERROR] += values[_ERROR] - np.nanmean(drawn[:, _ERROR])
     low, high = interval(drawn)
     low[_ERROR] = max(low[_ERROR], 0.0)
     return {
         name: (float(values[i]), float(low[i]), float(high[i]))
-        for i, name in enumerate(_NAMES)
+        for i, name in enumerate(METRICS)
         if np.isfinite([values[i], low[i], high[i]]).all()
     }

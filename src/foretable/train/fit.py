@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -10,9 +12,9 @@ from foretable.declare.model import Candidate, Model
 from foretable.errors import DeclarationError
 from foretable.progress import Listener, Progress
 from foretable.train.calibration import expit, fit_sigmoid
-from foretable.train.estimators import Fit, fitter
+from foretable.train.estimators import Fit, Fitter, fitter
 from foretable.train.evaluate import evaluate
-from foretable.train.metrics import RANK, SUMS, ranking, sums
+from foretable.train.metrics import METRICS, figures
 from foretable.train.prepare import Prepared
 from foretable.train.result import Trained, Trial
 from foretable.train.search import SEARCH_ROWS, search, search_sample
@@ -41,7 +43,13 @@ def fit_candidate(model: Model, candidate: Candidate, prepared: Prepared, *, tri
     DeclarationError
         The estimator or a parameter is unknown, or the gate's metric is none of a classification.
     """
-    name = f"{model.name}: {candidate.name}"
+    if model.gate.metric not in METRICS:
+        raise DeclarationError(
+            f"model {model.name}: {model.gate.metric} is no metric of a classification",
+            where=str(model.origin),
+            hint="take roc_auc, pr_auc, log_loss or brier",
+        )
+    name, fit_to = f"{model.name}: {candidate.name}", fitter(model, candidate)
     train = prepared.rows(TRAIN)
 
     def told(trial: Trial) -> None:
@@ -49,13 +57,12 @@ def fit_candidate(model: Model, candidate: Candidate, prepared: Prepared, *, tri
         listen(Progress(name, "running", detail, trial.seconds, (trial.trial + 1) / trials))
 
     with steady():
-        objective = _Objective(model, candidate, prepared)
-        direction = model.gate.higher_is_better
+        objective, direction = partial(_validated, model, fit_to, prepared), model.gate.higher_is_better
         parameters, tried = search(candidate, objective, trials=trials, seed=model.seed, higher_is_better=direction, listen=told)
         outcome = prepared.outcome[train]
         weights = _weights(outcome, np.ones(len(train)), model.weights)
         features = prepared.signature.features
-        fit = fitter(model, candidate)(prepared.matrix[train], outcome, weights, features, parameters, model.seed)
+        fit = fit_to(prepared.matrix[train], outcome, weights, features, parameters, model.seed)
         slope, offset = _calibration(model, fit, prepared)
         onnx = fit.export(slope, offset)
         native = partial(_native, fit, slope, offset)
@@ -97,35 +104,14 @@ def _weights(outcome: np.ndarray, base: np.ndarray, scheme: str | None) -> np.nd
     return balanced
 
 
-class _Objective:
+def _validated(model: Model, fit_to: Fitter, prepared: Prepared, parameters: Mapping[str, Any]) -> float:
     """The gate's metric on the validation rows, for parameters fitted to a sample of the training rows."""
-
-    def __init__(self, model: Model, candidate: Candidate, prepared: Prepared) -> None:
-        self.model, self.prepared = model, prepared
-        self.fitter = fitter(model, candidate)
-        if model.gate.metric not in (*RANK, *SUMS):
-            raise DeclarationError(
-                f"model {model.name}: {model.gate.metric} is no metric of a classification",
-                where=str(model.origin),
-                hint="take roc_auc, pr_auc, log_loss or brier",
-            )
-
-    def __call__(self, parameters: object) -> float:
-        train, prepared, model = self.prepared.rows(TRAIN), self.prepared, self.model
-        chosen, base = search_sample(prepared.outcome[train], model.seed)
-        rows = train[chosen]
-        outcome = prepared.outcome[rows]
-        weights = _weights(outcome, base, model.weights)
-        fit = self.fitter(prepared.matrix[rows], outcome, weights, prepared.signature.features, parameters, model.seed)  # type: ignore[arg-type]
-        slope, offset = _calibration(model, fit, prepared)
-        held_out = prepared.rows(VALIDATION)
-        return metric(model.gate.metric, prepared.outcome[held_out], _native(fit, slope, offset, prepared.matrix[held_out]))
-
-
-def metric(name: str, outcome: np.ndarray, probability: np.ndarray) -> float:
-    """One metric of probabilities, without an interval."""
-    if name in RANK:
-        return float(ranking(outcome, probability).measure(np.ones(len(outcome)))[RANK.index(name)])
-    rows = sums(outcome, probability, threshold=0.5)
-    return float(rows.measure(rows.rows.sum(axis=0))[SUMS.index(name)])
-
+    train, held_out = prepared.rows(TRAIN), prepared.rows(VALIDATION)
+    chosen, base = search_sample(prepared.outcome[train], model.seed)
+    rows = train[chosen]
+    weights = _weights(prepared.outcome[rows], base, model.weights)
+    fit = fit_to(prepared.matrix[rows], prepared.outcome[rows], weights, prepared.signature.features, parameters, model.seed)
+    probability = _native(fit, *_calibration(model, fit, prepared), prepared.matrix[held_out])
+    each = np.arange(len(held_out))
+    found = figures(prepared.outcome[held_out], probability, each, model.threshold)(np.ones(len(held_out)))
+    return float(found[METRICS.index(model.gate.metric)])

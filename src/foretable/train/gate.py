@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from foretable.declare.model import Gate
 from foretable.train.bootstrap import dense, interval, repeats_for, replicates
-from foretable.train.metrics import RANK, SUMS, ranking, sums
+from foretable.train.metrics import METRICS, figures
 from foretable.train.result import Evaluation, GateDecision
 
 
@@ -62,11 +60,11 @@ def compare(
         Of the draws.
     """
     clusters = dense(clusters)
-    sign = 1.0 if gate.higher_is_better else -1.0
-    ours, theirs = (_measure(gate.metric, outcome, score, clusters, threshold) for score in (challenger, champion))
+    sign, metric = 1.0 if gate.higher_is_better else -1.0, METRICS.index(gate.metric)
+    ours, theirs = (figures(outcome, score, clusters, threshold) for score in (challenger, champion))
 
     def difference(draws: np.ndarray) -> np.ndarray:
-        return np.array([sign * (ours(draws) - theirs(draws))])
+        return np.array([sign * (ours(draws)[metric] - theirs(draws)[metric])])
 
     value = float(difference(np.ones(int(clusters.max()) + 1))[0])
     low, high = (float(end[0]) for end in interval(replicates(difference, clusters, seed, repeats_for(len(outcome)))))
@@ -76,12 +74,3 @@ def compare(
     if not accepted:
         reason += f"; at least {gate.margin:g} is asked for" if low > 0 else "; the interval must lie above 0"
     return GateDecision(accepted, reason, gate.metric, value, low, high)
-
-
-def _measure(name: str, outcome: np.ndarray, score: np.ndarray, clusters: np.ndarray, threshold: float) -> Callable[[np.ndarray], float]:
-    if name in RANK:
-        ranked = ranking(outcome, score, clusters)
-        return lambda draws: float(ranked.measure(draws)[RANK.index(name)])
-    summed = sums(outcome, score, threshold)
-    per_cluster = np.column_stack([np.bincount(clusters, weights=column) for column in summed.rows.T])
-    return lambda draws: float(summed.measure(draws @ per_cluster)[SUMS.index(name)])

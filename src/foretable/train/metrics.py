@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ RANK = ("roc_auc", "pr_auc", "lift_at_10pct", "precision_at_10pct")
 SUMS = (
     "log_loss", "brier", "precision", "recall", "f1", "calibration_slope", "calibration_error", "mean_probability", "positive_rate"
 )  # fmt: skip
+METRICS = (*RANK, *SUMS)
 _EPSILON = 1e-15
 
 
@@ -125,6 +127,21 @@ def sums(outcome: np.ndarray, probability: np.ndarray, threshold: float) -> Sums
     line = [y - fitted, (y - fitted) * logit, hessian, hessian * logit, hessian * logit * logit]
     in_bin = _deciles(probability)[:, None] == np.arange(BINS)
     return Sums(np.column_stack([*first, *line, in_bin * y[:, None], in_bin * probability[:, None]]), slope)
+
+
+def figures(outcome: np.ndarray, probability: np.ndarray, clusters: np.ndarray, threshold: float) -> Callable[[np.ndarray], np.ndarray]:
+    """All of ``METRICS``, as a function of how often each cluster counts.
+
+    Parameters
+    ----------
+    outcome, probability, threshold
+        As for :func:`sums`.
+    clusters
+        Cluster of each row, 0 to n − 1, each occurring.
+    """
+    ranked, summed = ranking(outcome, probability, clusters), sums(outcome, probability, threshold)
+    per_cluster = np.column_stack([np.bincount(clusters, weights=column) for column in summed.rows.T])
+    return lambda draws: np.concatenate([ranked.measure(draws), summed.measure(draws @ per_cluster)])
 
 
 def _deciles(probability: np.ndarray) -> np.ndarray:

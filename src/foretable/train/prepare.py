@@ -119,5 +119,3 @@ def _latest(clusters: np.ndarray, data: pa.Table, as_of: str | None) -> np.ndarr
     if len(reversed_first) < len(clusters):
         last[len(clusters) - 1 - reversed_first] = True
     return last
-
-

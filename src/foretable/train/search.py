@@ -60,9 +60,7 @@ def search(
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        direction="maximize" if higher_is_better else "minimize", sampler=optuna.samplers.TPESampler(seed=seed)
-    )
+    study = optuna.create_study(direction="maximize" if higher_is_better else "minimize", sampler=optuna.samplers.TPESampler(seed=seed))
     done: list[Trial] = []
     for number in range(trials):
         asked = study.ask()

@@ -93,9 +93,7 @@ def later(moments: np.ndarray, length: str) -> np.ndarray:
     return moved
 
 
-def split_by_entity(
-    column: pa.Array | pa.ChunkedArray, seed: int, shares: tuple[float, float, float]
-) -> np.ndarray:
+def split_by_entity(column: pa.Array | pa.ChunkedArray, seed: int, shares: tuple[float, float, float]) -> np.ndarray:
     """Split rows by whole entities, by a hash of the value and the seed.
 
     An entity stays on its side whatever the order of the rows, whoever else is there, on any machine.

@@ -194,4 +194,3 @@ def code_fingerprint() -> str:
     from importlib.metadata import version
 
     return ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-

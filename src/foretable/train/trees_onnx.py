@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from foretable.train.linear_onnx import finished
-from foretable.train.trees import Split
+from foretable.train.spread import Spread, indicators
 
 
-def tree_graph(learner: Mapping[str, Any], split: Split, width: int, slope: float, offset: float) -> bytes:
+def tree_graph(learner: Mapping[str, Any], spread: Spread, width: int, slope: float, offset: float) -> bytes:
     """``x`` [N, width] float32 → ``y`` [N, 1] float32.
 
     A regressor node that sums the leaves, then Sigmoid: faster than the classifier node. Categories are
@@ -21,7 +21,7 @@ def tree_graph(learner: Mapping[str, Any], split: Split, width: int, slope: floa
     ----------
     learner
         The part ``learner`` of XGBoost's JSON.
-    split
+    spread
         The columns that the trees were fitted to.
     width
         Number of features of the signature.
@@ -33,8 +33,8 @@ def tree_graph(learner: Mapping[str, Any], split: Split, width: int, slope: floa
     constants: dict[str, np.ndarray] = {}
     nodes: list[Any] = []
     columns = "x"
-    if split.levels:
-        nodes, constants = _indicators(split)
+    if spread.levels:
+        nodes, constants = indicators(spread)
         columns = "columns"
     nodes.append(_ensemble(learner, columns))
     logit = "margin"
@@ -47,27 +47,6 @@ def tree_graph(learner: Mapping[str, Any], split: Split, width: int, slope: floa
         logit = "logit"
     nodes.append(helper.make_node("Sigmoid", [logit], ["y"]))
     return finished(nodes, constants, TensorProto.FLOAT, width)
-
-
-def _indicators(split: Split) -> tuple[list[Any], dict[str, np.ndarray]]:
-    from onnx import TensorProto, helper
-
-    constants: dict[str, np.ndarray] = {
-        "numeric": np.array(split.numeric, dtype=np.int64),
-        "spread": np.array([feature for feature, _ in split.levels], dtype=np.int64),
-        "codes": np.array([code for _, code in split.levels], dtype=np.float32),
-        "null": np.array(np.nan, dtype=np.float32),
-    }
-    nodes = [
-        helper.make_node("Gather", ["x", "numeric"], ["numbers"], axis=1),
-        helper.make_node("Gather", ["x", "spread"], ["categories"], axis=1),
-        helper.make_node("Equal", ["categories", "codes"], ["equal"]),
-        helper.make_node("Cast", ["equal"], ["flags"], to=TensorProto.FLOAT),
-        helper.make_node("IsNaN", ["categories"], ["is_null"]),
-        helper.make_node("Where", ["is_null", "null", "flags"], ["indicators"]),
-        helper.make_node("Concat", ["numbers", "indicators"], ["columns"], axis=1),
-    ]
-    return nodes, constants
 
 
 _BRANCH = ("treeids", "nodeids", "featureids", "modes", "values", "truenodeids", "falsenodeids", "missing_value_tracks_true")

@@ -9,9 +9,11 @@ import pytest
 from sklearn import metrics as oracle
 from sklearn.linear_model import LogisticRegression
 
+from foretable.declare.model import Gate
 from foretable.train.bootstrap import dense, interval, repeats_for, replicates
 from foretable.train.calibration import expit, fit_sigmoid, logistic_line
 from foretable.train.evaluate import evaluate, measure
+from foretable.train.gate import compare
 from foretable.train.metrics import RANK, SUMS, ranking, roc_auc, sums
 
 
@@ -180,3 +182,36 @@ def test_platt_ends_on_separable_and_constant_margins() -> None:
     assert np.isfinite([slope, offset]).all() and slope > 0
     slope, offset = fit_sigmoid(np.ones(4), y)
     assert expit(np.array([slope + offset]))[0] == pytest.approx(0.5)
+
+
+def rivals(rows: int, gap: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """An outcome, a good model, and one with ``gap`` more noise."""
+    generator = np.random.default_rng(1)
+    logit = generator.normal(-1, 1.5, rows)
+    outcome = (generator.random(rows) < expit(logit)).astype(float)
+    return outcome, expit(logit), expit(logit + generator.normal(0, gap, rows))
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "pr_auc", "log_loss", "brier"])
+def test_the_gate_turns_every_metric_so_that_more_is_better(metric: str) -> None:
+    outcome, good, noisy = rivals(4000, 1.5)
+    each, options = np.arange(4000), {"champion_version": 3, "threshold": 0.5, "seed": 0}
+    won = compare(Gate(metric), outcome, good, noisy, each, **options)
+    assert won.accepted
+    assert won.low > 0
+    lost = compare(Gate(metric), outcome, noisy, good, each, **options)
+    assert not lost.accepted
+    assert (lost.difference, lost.low, lost.high) == pytest.approx((-won.difference, -won.high, -won.low))
+    assert not compare(Gate(metric, margin=won.difference + 1e-6), outcome, good, noisy, each, **options).accepted
+
+
+def test_the_gate_draws_whole_entities() -> None:
+    """Ten copies of each row are no more evidence than one: the interval of the rows is too narrow, that of entities is not."""
+    outcome, good, noisy = rivals(300, 0.4)
+    copies, options = np.repeat(np.arange(300), 10), {"champion_version": 1, "threshold": 0.5, "seed": 0}
+    by_row = compare(Gate("roc_auc"), outcome[copies], good[copies], noisy[copies], np.arange(3000), **options)
+    by_entity = compare(Gate("roc_auc"), outcome[copies], good[copies], noisy[copies], copies, **options)
+    assert by_entity.difference == pytest.approx(by_row.difference)
+    assert by_entity.high - by_entity.low > 2 * (by_row.high - by_row.low)
+    assert by_row.accepted
+    assert not by_entity.accepted
