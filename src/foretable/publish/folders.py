@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from foretable.publish.content import Content, rows_in_order
+from foretable.warehouse.disk import sync
 
 _MANIFEST = "manifest.json"
 _PART = ".tmp"
@@ -78,15 +79,6 @@ def prune(waves: Path, keep: Iterable[Path]) -> None:
     for folder in waves.iterdir():
         if folder.resolve() not in kept:
             shutil.rmtree(folder)
-
-
-def sync(path: Path) -> None:
-    """Have the disk hold a file or folder before a rename makes it visible."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _entry(content: Content) -> dict[str, Any]:

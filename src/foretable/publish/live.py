@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 from sqlglot import exp
 
 from foretable.publish.content import Content, shown
-from foretable.publish.folders import sync
 from foretable.sql import parse, statement
+from foretable.warehouse.disk import sync
 
 SLOTS = ("0", "1", "2")
 # From the clock's rename until the wave is in force; a rename takes about a millisecond.

@@ -10,9 +10,9 @@ import duckdb
 from sqlglot import exp
 
 from foretable.publish.content import SYSTEM, Content, SystemView
-from foretable.publish.folders import sync
 from foretable.publish.live import query
 from foretable.sql import column, parse, render, table
+from foretable.warehouse.disk import sync
 
 # Raise it when script() writes other statements for the same tables.
 _FORM = 1

@@ -6,16 +6,14 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 
 import duckdb
 
-from foretable.errors import CatalogTooNew
+from foretable.warehouse.copies import copy_open_file
 from foretable.warehouse.transaction import wave
-
-CATALOG_VERSION = 1
+from foretable.warehouse.version import catalog_version, check_version, release
 
 _one_at_a_time = threading.Lock()
 
@@ -33,18 +31,6 @@ def migrations() -> list[Migration]:
     found = [file for file in files("foretable.warehouse").joinpath("migrations").iterdir() if file.name.endswith(".sql")]
     steps = [Migration(int(file.name.split("_")[0]), file.read_text(encoding="utf-8")) for file in found]
     return sorted(steps, key=lambda step: step.version)
-
-
-def catalog_version(connection: duckdb.DuckDBPyConnection) -> int:
-    """Version of the catalog in the open warehouse; 0 where there is none."""
-    known = connection.execute(
-        "SELECT count(*) FROM duckdb_tables()"
-        " WHERE database_name = current_database() AND schema_name = 'foretable' AND table_name = 'catalog'"
-    ).fetchall()[0][0]
-    if not known:
-        return 0
-    found = connection.execute("SELECT max(version) FROM foretable.catalog").fetchall()[0][0]
-    return int(found or 0)
 
 
 def ensure_catalog(connection: duckdb.DuckDBPyConnection) -> None:
@@ -70,43 +56,14 @@ def migrate(connection: duckdb.DuckDBPyConnection, steps: Sequence[Migration]) -
     if not missing:
         return
     if found and (path := _file(connection)) != ":memory:":
-        _keep_copy(connection, Path(path), found)
+        copy_open_file(connection, Path(path), Path(path).parent / "backups", label=f"catalog-{found}")
     with wave(connection):
         for step in missing:
             connection.execute(step.sql)
             now = datetime.now(UTC).replace(tzinfo=None)
-            connection.execute("INSERT INTO foretable.catalog VALUES (?, ?, ?)", [step.version, _release(), now])
-
-
-def check_version(found: int, newest: int, where: str) -> None:
-    """Refuse a catalog that is newer than this release knows.
-
-    Raises
-    ------
-    CatalogTooNew
-        When ``found`` is greater than ``newest``.
-    """
-    if found > newest:
-        raise CatalogTooNew(
-            f"its catalog has version {found}, this foretable {_release()} knows versions up to {newest}",
-            where=where,
-            hint="upgrade with: pip install --upgrade foretable; the file was not changed",
-        )
+            connection.execute("INSERT INTO foretable.catalog VALUES (?, ?, ?)", [step.version, release(), now])
 
 
 def _file(connection: duckdb.DuckDBPyConnection) -> str:
     path = connection.execute("SELECT path FROM duckdb_databases() WHERE database_name = current_database()").fetchall()[0][0]
     return path or ":memory:"
-
-
-def _keep_copy(connection: duckdb.DuckDBPyConnection, path: Path, found: int) -> None:
-    from foretable.warehouse.copies import copy_open_file
-
-    copy_open_file(connection, path, path.parent / "backups", label=f"catalog-{found}")
-
-
-def _release() -> str:
-    try:
-        return version("foretable")
-    except PackageNotFoundError:
-        return "unknown"

@@ -16,8 +16,9 @@ from pathlib import Path
 import duckdb
 
 from foretable.errors import ForetableError, WarehouseError, WarehouseLocked
-from foretable.warehouse.catalog import CATALOG_VERSION, catalog_version, check_version
+from foretable.warehouse.disk import sync
 from foretable.warehouse.open import open_warehouse
+from foretable.warehouse.version import CATALOG_VERSION, catalog_version, check_version
 
 _COPY = """
 import os, shutil, sys
@@ -60,7 +61,7 @@ def copy_open_file(connection: duckdb.DuckDBPyConnection, path: Path, target_dir
         _copy(path, part)
         _version_of(part)
         part.rename(target)
-        _sync_folder(target_dir)
+        sync(target_dir)
     except OSError as error:
         raise WarehouseError(f"the copy cannot be written: {error}", where=str(target), hint="check the folder and its space") from error
     finally:
@@ -94,7 +95,7 @@ def restore(backup: Path, path: Path) -> None:
             if path.exists():
                 _keep(path)
             part.replace(path)
-            _sync_folder(path.parent)
+            sync(path.parent)
         finally:
             if holder is not None:
                 holder.close()
@@ -162,14 +163,6 @@ def _copy(source: Path, target: Path) -> None:
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit code {done.returncode}"
         raise OSError(reason)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _name(path: Path, label: str) -> str:

@@ -9,7 +9,8 @@ import pytest
 
 from foretable.errors import CatalogTooNew
 from foretable.warehouse import CATALOG_VERSION, ensure_catalog, open_warehouse
-from foretable.warehouse.catalog import Migration, catalog_version, migrate, migrations
+from foretable.warehouse.catalog import Migration, migrate, migrations
+from foretable.warehouse.version import catalog_version
 
 
 def names(connection: duckdb.DuckDBPyConnection) -> set[str]:
