@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from foretable.declare.model import Model
+from foretable.declare.model import Gate, Model
 from foretable.errors import DeclarationError
 from foretable.progress import Listener, Progress, silent
 from foretable.refresh.fingerprint import declaration_fingerprint
@@ -126,9 +126,13 @@ def _candidates(
         detail = f"{model.gate.metric} {trained.value(model.gate.metric):.4f} on held-out rows"
         listen(Progress(name, "done", detail, time.perf_counter() - begun))
         fitted.append((trained, parity))
-    # Chosen on the validation rows, so that the test rows stay an honest judge of the choice.
-    sign = -1.0 if model.gate.higher_is_better else 1.0
-    return sorted(fitted, key=lambda pair: sign * pair[0].value(model.gate.metric, "validation"))
+    return best_first(model.gate, fitted)
+
+
+def best_first(gate: Gate, fitted: Sequence[tuple[Trained, Parity]]) -> list[tuple[Trained, Parity]]:
+    """Candidates by the gate's metric on the validation rows, so that the test rows stay an honest judge of the choice."""
+    sign = -1.0 if gate.higher_is_better else 1.0
+    return sorted(fitted, key=lambda pair: sign * pair[0].value(gate.metric, "validation"))
 
 
 def _decide(

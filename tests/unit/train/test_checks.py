@@ -115,6 +115,14 @@ def test_a_strong_feature_is_no_leak(connection: duckdb.DuckDBPyConnection, trai
     prepared(connection, with_column(connection, training, "churned + random() * 1.2"), declare())
 
 
+def test_a_category_of_single_rows_is_no_leak(
+    connection: duckdb.DuckDBPyConnection, fill: Callable[..., TrainingSet], declare: Declare
+) -> None:
+    """It tells every row that it was learned from, and no other."""
+    training = fill(connection, entities=220, months=1, rate=0.0)
+    prepared(connection, with_column(connection, training, "'c' || customer_id"), declare())
+
+
 def test_a_time_split_needs_dates(connection: duckdb.DuckDBPyConnection, training: TrainingSet, declare: Declare) -> None:
     with pytest.raises(DeclarationError, match="has no dates"):
         prepared(connection, training, declare(split=ft.TimeSplit()))

@@ -16,14 +16,15 @@ from foretable.declare.load import load_project
 from foretable.errors import DeclarationError
 from foretable.progress import Progress, silent
 from foretable.registry import champion, promote, resolve, rollback, versions
+from foretable.registry.signature import Signature
 from foretable.train import TrainingReport, train_model
 from foretable.train import train as training_module
 from foretable.train.features import read_rows
 from foretable.train.gate import first_version
 from foretable.train.prepare import prepare
-from foretable.train.result import Evaluation
+from foretable.train.result import Evaluation, Parity, Trained
 from foretable.train.split import TEST, TRAIN, VALIDATION
-from foretable.train.train import code_fingerprint
+from foretable.train.train import best_first, code_fingerprint
 from foretable.warehouse import ensure_catalog
 
 Shop = tuple[duckdb.DuckDBPyConnection, Graph]
@@ -60,6 +61,16 @@ def test_every_candidate_becomes_a_version_and_the_best_one_champion(shop_graph:
     assert {v.candidate for v in stored} == {"LogisticRegression", "XGBoost"}
     assert all(v.training_hash == report.training.hash and v.code == code_fingerprint() for v in stored)
     assert report.split_rows["train"] > report.split_rows["test"] > 0
+
+
+@pytest.mark.parametrize(("metric", "best"), [("roc_auc", "a"), ("log_loss", "b")])
+def test_the_best_is_chosen_on_the_validation_rows_alone(metric: str, best: str) -> None:
+    def fitted(name: str, validation: float, test: float) -> tuple[Trained, Parity]:
+        found = (Evaluation("validation", "all", metric, validation, 0, 1, 9), Evaluation("test", "all", metric, test, 0, 1, 9))
+        return Trained(name, {}, Signature("m", "classification", (), "y"), b"", found, (), np.copy), Parity(1, 1, 0.0, 1e-5)
+
+    found = best_first(ft.Gate(metric), [fitted("a", 0.8, 0.6), fitted("b", 0.7, 0.9)])  # type: ignore[arg-type]
+    assert found[0][0].candidate == best
 
 
 def test_the_champion_scores_in_sql_as_by_itself(shop_graph: Shop) -> None:
