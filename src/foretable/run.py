@@ -12,7 +12,7 @@ import duckdb
 from foretable.compile.graph import Graph
 from foretable.compile.references import models_of, reached
 from foretable.compile.scratch import create_macros
-from foretable.errors import ForetableError, WarehouseError
+from foretable.errors import ForetableError, TrainingError, WarehouseError
 from foretable.progress import Listener, Progress, silent
 from foretable.publish import publish
 from foretable.refresh.fingerprint import declaration_fingerprint
@@ -24,7 +24,7 @@ from foretable.refresh.wave import WaveReport, run_wave
 from foretable.registry import champion, past_champions, promote, versions
 from foretable.train import TrainingReport, train_model
 from foretable.train.training_set import build_training_set
-from foretable.warehouse import ensure_catalog
+from foretable.warehouse import ensure_catalog, translate
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,13 @@ def _train(
         except ForetableError as error:
             untrained[name] = error
             listen(Progress(name, "failed", error.message))
+        except duckdb.Error as error:
+            known = translate(error)
+            if known is not None:  # the warehouse itself is in trouble, or somebody pressed Ctrl-C: no model is to blame
+                raise known from error
+            message = str(error).split("\n\nLINE")[0]
+            untrained[name] = TrainingError(message, where=name, hint=f"look at the SQL of its label and features: foretable show {name}")
+            listen(Progress(name, "failed", message))
     if trainings:
         install_macros(connection, graph)
     return trainings, untrained

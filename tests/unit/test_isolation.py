@@ -18,7 +18,10 @@ def never():
 """
 MODELS = """
 from ..pipelines.churn import never
+from ..pipelines.churn import churned
 late = ft.Model("late", label=never, features=[customer_usage], candidates=[ft.LogisticRegression()])
+wrong = ft.Model("wrong", label=churned, features=[ft.ref("features.wrong")], candidates=[ft.LogisticRegression()])
+ft.scoring_table("predictions.wrong", model=wrong)
 ft.scoring_table("predictions.late", model=late)
 """
 MACROS = """
@@ -27,6 +30,8 @@ CREATE OR REPLACE MACRO risk(f) AS 100 * predict_churn(f);
 CREATE OR REPLACE MACRO lateness(f) AS predict_late (f);
 """
 TABLES = """
+CREATE DYNAMIC TABLE features.wrong ENTITY = customer AS
+SELECT customer_id, if(as_of() < TIMESTAMP '2026-01-01', error('no such day'), 1) AS x FROM raw.customers WHERE signed_up_at < as_of();
 CREATE DYNAMIC TABLE predictions.risk ENTITY = customer AS SELECT customer_id, risk FROM risks(features.customer_usage);
 CREATE DYNAMIC TABLE predictions.lateness ENTITY = customer AS SELECT customer_id, lateness(f) AS x FROM features.customer_usage AS f;
 """
@@ -45,10 +50,12 @@ def test_a_model_that_cannot_learn_stops_neither_the_others_nor_the_tables(shop)
     done = session.run(trials=1)
     assert [trained.model for trained in done.trainings] == ["churn"]
     assert "no label of training.never has matured" in str(done.untrained["late"])
+    assert "no such day" in str(done.untrained["wrong"])
     assert done.wave.failed == {}
     assert {name: "foretable train late" in reason for name, reason in done.wave.blocked.items()} == {
         "predictions.late": True,
         "predictions.lateness": True,
+        "predictions.wrong": False,
     }
     assert session.graph.tables["predictions.risk"].models == ("churn",)
     assert session.graph.tables["predictions.risk"].upstream == ("features.customer_usage",)
