@@ -93,11 +93,12 @@ def test_calibration_error_is_the_mean_gap_of_deciles() -> None:
 
 
 def test_the_interval_of_the_calibration_error_holds_it_and_stays_above_zero() -> None:
-    generator = np.random.default_rng(3)
-    p = generator.random(2000)
-    y = (generator.random(2000) < p).astype(float)
-    value, low, high = measure(y, p, np.arange(2000), threshold=0.5, seed=0)["calibration_error"]
-    assert 0 <= low < value < high < 0.05
+    generator = np.random.default_rng(1)
+    p = expit(generator.normal(-1, 1, 400))
+    y = (generator.random(400) < p).astype(float)
+    value, low, high = measure(y, p, np.arange(400), threshold=0.5, seed=0)["calibration_error"]
+    assert 0 <= low < value < high < 0.1
+    assert 0.5 < (value - low) / (high - value) < 2, "the noise of resampling widens the interval, and does not shift it"
     tiny = measure(np.tile([0.0, 1.0], 50), np.full(100, 0.5), np.arange(100), threshold=0.5, seed=0)["calibration_error"]
     assert tiny[:2] == (0, 0)
 
@@ -112,6 +113,12 @@ def test_a_part_without_positives_has_no_ranking() -> None:
     found = measure(np.zeros(50), np.linspace(0.1, 0.2, 50), np.arange(50), threshold=0.5, seed=0)
     assert "roc_auc" not in found and "pr_auc" not in found
     assert found["brier"][0] > 0
+
+
+def test_a_part_is_resampled_from_its_own_entities() -> None:
+    y, p = world(400)
+    alone = measure(y, p, np.arange(400), threshold=0.5, seed=0)
+    assert measure(y, p, np.arange(400) * 10, threshold=0.5, seed=0) == alone, "entities of other parts are not drawn"
 
 
 def test_rows_of_one_entity_are_no_independent_evidence() -> None:
