@@ -1,4 +1,4 @@
-"""Small ONNX graphs by hand, and candidates around them. Imports stand inside, as only two folders need them."""
+"""Small ONNX graphs, and candidates around them. Imports stand inside, as only two folders need them."""
 
 from __future__ import annotations
 
@@ -15,61 +15,25 @@ if TYPE_CHECKING:
 
 
 def linear_graph(weights: Sequence[float], bias: float = 0.0) -> bytes:
-    """``y = sigmoid(x · weights + bias)`` in float64, NaN read as 0."""
-    from onnx import TensorProto, helper, numpy_helper
+    """``y = sigmoid(x · weights + bias)`` in float64, NaN read as 0, as training exports it."""
+    from foretable.train import linear_onnx
 
-    constants = [
-        numpy_helper.from_array(np.array(weights, dtype=np.float64).reshape(-1, 1), "weights"),
-        numpy_helper.from_array(np.array([bias]), "bias"),
-        numpy_helper.from_array(np.array(0.0), "zero"),
-    ]
-    nodes = [
-        helper.make_node("IsNaN", ["x"], ["missing"]),
-        helper.make_node("Where", ["missing", "zero", "x"], ["filled"]),
-        helper.make_node("Gemm", ["filled", "weights", "bias"], ["margin"]),
-        helper.make_node("Sigmoid", ["margin"], ["y"]),
-    ]
-    return finished(nodes, constants, TensorProto.DOUBLE, len(weights))
+    nothing = np.zeros(len(weights))
+    folded = linear_onnx.Folded(nothing, nothing, np.array(weights, dtype=np.float64), nothing, {}, bias)
+    return linear_onnx.linear_graph(folded)
 
 
-def finished(nodes: list[Any], constants: list[Any], kind: int, width: int) -> bytes:
-    from onnx import checker, helper
-
-    takes = [helper.make_tensor_value_info("x", kind, [None, width])]
-    gives = [helper.make_tensor_value_info("y", kind, [None, 1])]
-    graph = helper.make_graph(nodes, "graph", takes, gives, constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15), helper.make_opsetid("ai.onnx.ml", 3)], ir_version=8)
-    checker.check_model(model)
-    return model.SerializeToString()
-
-
-def tree_graph(width: int, trees: int = 20, depth: int = 4) -> bytes:
-    """XGBoost's trees on random data, in float32."""
-    import onnxmltools
-    import xgboost
-    from onnx import TensorProto, helper
-    from onnxmltools.convert.common.data_types import FloatTensorType
+def tree_graph(width: int) -> bytes:
+    """XGBoost's trees on random data, in float32, as training exports them."""
+    from foretable.registry.signature import Feature
+    from foretable.train.trees import fit_trees
 
     random = np.random.default_rng(0)
-    x = random.normal(size=(2000, width)).astype(np.float32)
+    x = random.normal(size=(2000, width))
     x[random.random(x.shape) < 0.1] = np.nan
-    y = (np.nan_to_num(x).sum(axis=1) + random.normal(size=len(x)) > 0).astype(int)
-    fitted = xgboost.XGBClassifier(n_estimators=trees, max_depth=depth, n_jobs=1).fit(x, y)
-    converted = onnxmltools.convert_xgboost(fitted, initial_types=[("x", FloatTensorType([None, width]))], target_opset=15)
-    node = next(node for node in converted.graph.node if node.op_type == "TreeEnsembleClassifier")
-    read = {each.name: helper.get_attribute_value(each) for each in node.attribute}
-    ensemble = helper.make_node(
-        "TreeEnsembleRegressor",
-        ["x"],
-        ["margin"],
-        domain="ai.onnx.ml",
-        n_targets=1,
-        base_values=read["base_values"],
-        target_ids=[0] * len(read["class_ids"]),
-        **{f"target_{name}": read[f"class_{name}"] for name in ("nodeids", "treeids", "weights")},
-        **{name: value for name, value in read.items() if name.startswith("nodes_")},
-    )
-    return finished([ensemble, helper.make_node("Sigmoid", ["margin"], ["y"])], [], TensorProto.FLOAT, width)
+    y = (np.nan_to_num(x).sum(axis=1) + random.normal(size=len(x)) > 0).astype(float)
+    features = [Feature(f"f{i}", "number") for i in range(width)]
+    return fit_trees(x, y, np.ones(len(x)), features, {"n_estimators": 20, "max_depth": 4}, 0).export(1.0, 0.0)
 
 
 def candidate(weights: Sequence[float], task: str) -> Any:
