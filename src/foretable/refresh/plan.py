@@ -132,25 +132,32 @@ def _trainings(graph: Graph, state: State, chosen: Collection[str]) -> list[Trai
 def _blocked(graph: Graph, state: State, chosen: Collection[str], train: bool, without: Mapping[str, str]) -> dict[str, str]:
     blocked: dict[str, str] = {}
     for name in graph.refreshed:
-        compiled = graph.tables[name]
-        missing = [model for model in compiled.models if model not in state.champions and not train]
-        stuck = [parent for parent in compiled.upstream if parent in blocked]
-        absent = [p for p in compiled.upstream if p in graph.tables and p not in chosen and p not in state.existing]
-        if name in without:
-            blocked[name] = without[name]
-        elif missing:
-            model = missing[0]
-            known = model in state.trained
-            blocked[name] = (
-                f"model {model} has versions, but the gate let none through; see: foretable models {model}"
-                if known
-                else f"model {model} has no version; train it: foretable train {model}"
-            )
+        stuck = [parent for parent in graph.tables[name].upstream if parent in blocked]
+        if reason := without.get(name) or _no_version(graph, state, name, train) or _silent(graph, state, name):
+            blocked[name] = reason
         elif stuck:
             blocked[name] = f"{stuck[0]} was not built"
-        elif absent:
+        elif absent := [p for p in graph.tables[name].upstream if p in graph.tables and p not in chosen and p not in state.existing]:
             blocked[name] = f"{absent[0]} is not built yet; add it: --select +{name}"
     return {name: reason for name, reason in blocked.items() if name in chosen}
+
+
+def _no_version(graph: Graph, state: State, name: str, train: bool) -> str:
+    missing = [model for model in graph.tables[name].models if model not in state.champions and not train]
+    if not missing:
+        return ""
+    if missing[0] in state.trained:
+        return f"model {missing[0]} has versions, but the gate let none through; see: foretable models {missing[0]}"
+    return f"model {missing[0]} has no version; train it: foretable train {missing[0]}"
+
+
+def _silent(graph: Graph, state: State, name: str) -> str:
+    """An activity source without a single event: a loader that has just emptied it must not look like churn."""
+    for source in graph.tables[name].upstream:
+        declared = graph.project.sources.get(source)
+        if declared is not None and declared.holds_clock and state.sources[source].watermark is None:
+            return f"source {source} holds no event yet; load it: foretable ingest {source} FILE, or declare it sparse=True"
+    return ""
 
 
 def _inputs(graph: Graph, state: State, name: str, as_of: datetime, upstream: Mapping[str, str]) -> str:

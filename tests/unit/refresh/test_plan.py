@@ -61,7 +61,7 @@ def test_a_new_champion_rescores_and_nothing_else(graph, fresh):
 
 def test_within_a_day_nothing_moves_and_the_next_day_everything_does(graph, fresh):
     state = built(graph, fresh)
-    later = {name: replace(seen, watermark=None) for name, seen in state.sources.items()}
+    later = {name: replace(seen, watermark=CLOCK.replace(day=3)) for name, seen in state.sources.items()}
     state = replace(state, sources=later)
     assert plan(graph, state, CLOCK.replace(hour=23)).work == ()
     tomorrow = plan(graph, state, CLOCK.replace(day=2))
@@ -74,6 +74,17 @@ def test_an_outage_of_an_activity_source_holds_the_clock_and_a_register_does_not
     assert table_as_of(graph, replace(fresh, sources=fresh.sources | silent), USAGE, CLOCK) == datetime(2026, 2, 10)
     quiet = {"raw.customers": replace(fresh.sources["raw.customers"], watermark=datetime(2025, 2, 10))}
     assert table_as_of(graph, replace(fresh, sources=fresh.sources | quiet), USAGE, CLOCK) == datetime(2026, 3, 1)
+
+
+def test_a_source_that_was_emptied_stops_what_reads_it_and_does_not_look_like_churn(graph, fresh):
+    state = built(graph, fresh)
+    emptied = {"raw.orders": replace(fresh.sources["raw.orders"], watermark=None, row_count=0, fingerprint="nothing")}
+    planned = plan(graph, replace(state, sources=state.sources | emptied), CLOCK)
+    assert planned.builds == ()
+    assert "source raw.orders holds no event yet" in planned.blocked[USAGE]
+    assert planned.blocked[SCORES] == f"{USAGE} was not built"
+    register = {"raw.customers": replace(fresh.sources["raw.customers"], watermark=None)}
+    assert plan(graph, replace(state, sources=state.sources | register), CLOCK).blocked == {}
 
 
 def test_without_training_the_scores_are_blocked_with_the_cure(graph, fresh):
