@@ -14,7 +14,7 @@ def test_show_tells_what_a_table_is(call, starter):
     assert shown["declared"].startswith("pipelines/orders.py:")
     assert shown["reads"] == ["raw.orders"]
     assert shown["read_by"] == ["predictions.churn"]
-    assert {"column": "orders_90d", "type": "BIGINT", "made of": "raw.orders.ordered_at"} in shown["columns"]
+    assert {"column": "orders_90d", "type": "BIGINT", "made_of": "raw.orders.ordered_at"} in shown["columns"]
     assert duckdb.extract_statements(shown["sql"])
 
 

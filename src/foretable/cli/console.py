@@ -16,6 +16,9 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any
 
+from foretable.cli import layout
+from foretable.cli.layout import cell as cell
+from foretable.cli.layout import duration as duration
 from foretable.errors import ForetableError
 from foretable.progress import Listener, Progress, silent
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 ROWS_SHOWN = 50
 """Rows that a table shows on a terminal or in a pipe; --json and --csv give all."""
+ROWS_STACKED = 5
+"""Rows that are shown one below the other where they are wider than the terminal."""
 
 
 def terminal() -> bool:
@@ -68,10 +73,11 @@ def document(value: Any) -> None:
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, limit: int | None = ROWS_SHOWN) -> None:
     """Rows under their names; numbers to the right. ``limit`` None shows all."""
     shown = rows if limit is None else rows[:limit]
-    cells = [[cell(value) for value in row] for row in shown]
-    right = [bool(shown) and all(isinstance(row[i], int | float | Decimal) or row[i] is None for row in shown) for i in range(len(columns))]
+    by_column = [layout.column([row[i] for row in shown]) for i in range(len(columns))]
+    cells = [[texts[n] for texts, _ in by_column] for n in range(len(shown))]
+    right = [to_right for _, to_right in by_column]
     if terminal():
-        _boxed(columns, cells, right)
+        _on_screen(columns, cells, right)
     else:
         _aligned(columns, cells, right)
     if len(shown) < len(rows):
@@ -140,44 +146,46 @@ def confirmed(question: str) -> bool:
     return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
-def cell(value: Any) -> str:
-    """A value as a person reads it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.1e}" if 0 < abs(value) < 1e-4 else f"{value:,.{2 if abs(value) >= 1 else 4}f}"
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M") if value.time() != datetime.min.time() else value.strftime("%Y-%m-%d")
-    if isinstance(value, timedelta):
-        return duration(value.total_seconds())
-    return str(value).replace("\n", " ")
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person reads them: ``0.4 s``, ``3 min``, ``5 h``, ``2 d``."""
-    for length, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.1f} s"
-
-
 def count(number: int | None, noun: str) -> str:
     """``1 row``, ``4,815 rows``."""
     return f"{number or 0:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _boxed(columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
+def _on_screen(columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
+    """Fit a table to the terminal: words wrap; what is wider still is shown row by row, or without its last columns."""
+    width = _rich().width
+    widths = layout.fitted(columns, cells, width)
+    if widths is None and len(cells) <= ROWS_STACKED:
+        _stacked(columns, cells)
+        return
+    kept = len(columns)
+    while widths is None and kept > 1:
+        kept -= 1
+        widths = layout.fitted(columns[:kept], [row[:kept] for row in cells], width)
+    _boxed(columns[:kept], cells, right, widths or [width])
+    if kept < len(columns):
+        _rich().print(f"no room for: {', '.join(columns[kept:])}", highlight=False, markup=False)
+
+
+def _stacked(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    """Every row as lines of name and value."""
+    width = max(map(len, columns))
+    for row in cells:
+        say()
+        for name, value in zip(columns, row, strict=True):
+            say(f"{name:<{width}}  {value}".rstrip())
+
+
+def _boxed(columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool], widths: Sequence[int]) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, to_right in zip(columns, right, strict=True):
-        shown.add_column(Text(name), justify="right" if to_right else "left", overflow="fold")
+    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, layout.GAP - 1, 0, 0))
+    for name, to_right, width in zip(columns, right, widths, strict=False):
+        shown.add_column(Text(name), justify="right" if to_right else "left", overflow="fold", width=width)
     for row in cells:
-        shown.add_row(*(Text(value) for value in row))
+        shown.add_row(*(Text(value) for value in row[: len(columns)]))
     _rich().print(shown)
 
 
@@ -211,8 +219,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, Decimal):
-        return float(value)
+        return _exact(value)
     return value if value is None or isinstance(value, str | int | bool) else str(value)
+
+
+def _exact(value: Decimal) -> float | str | None:
+    """Money as a number; as text where a number of JSON would lose its last digits."""
+    if not value.is_finite():
+        return None
+    return float(value) if Decimal(repr(float(value))) == value else str(value)
 
 
 def _rich(*, stderr: bool = False) -> Console:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from foretable.session import Session
 
 
+FEW = 4
+"""Columns of a source that are named in one line."""
+
+
 def position(name: str) -> int:
     """Where the layer of a table stands in the flow; unknown layers come last."""
     layer = name.split(".")[-2]
@@ -27,7 +31,14 @@ def known_when(source: Source) -> str:
         return f"time={source.time}"
     if source.valid:
         return f"valid={source.valid[0]}..{source.valid[1]}"
-    return f"fixed={','.join(source.fixed)}" if source.fixed is not None else "kind not declared: refused in training"
+    if source.fixed is None:
+        return "kind not declared: refused in training"
+    return f"fixed={','.join(source.fixed)}" if len(source.fixed) <= FEW else f"{len(source.fixed)} fixed columns"
+
+
+def summary(description: str) -> str:
+    """The first paragraph, in one line."""
+    return " ".join(description.partition("\n\n")[0].split())
 
 
 def described(session: Session, name: str) -> dict[str, Any]:
@@ -83,7 +94,7 @@ def _table(graph: Graph, name: str) -> dict[str, Any]:
     return {
         "kind": compiled.kind,
         "one_row_per": list(compiled.entity.keys) if compiled.entity else None,
-        "description": declared.description.partition("\n")[0],
+        "description": summary(declared.description),
         "declared": str(declared.origin),
         "target_lag": declared.target_lag,
         "grain": declared.grain,
@@ -91,7 +102,7 @@ def _table(graph: Graph, name: str) -> dict[str, Any]:
         "models": list(compiled.models),
         "read_by": sorted(other for other, table in graph.tables.items() if name in table.upstream),
         "columns": [
-            {"column": column, "type": kind, "made of": ", ".join(made_of.get(column, []))} for column, kind in compiled.columns.items()
+            {"column": column, "type": kind, "made_of": ", ".join(made_of.get(column, []))} for column, kind in compiled.columns.items()
         ],
         "sql": render(compiled.query, pretty=True),
     }
@@ -106,7 +117,7 @@ def _source(graph: Graph, name: str) -> dict[str, Any]:
         "kind": f"{source.kind} source" if source.kind else "source",
         "known_when": known_when(source),
         "entity": source.entity.name if source.entity else None,
-        "description": source.description.partition("\n")[0],
+        "description": summary(source.description),
         "declared": str(source.origin),
         "file": source.file,
         "read_by": sorted(other for other, table in graph.tables.items() if name in table.upstream),
@@ -117,7 +128,7 @@ def _source(graph: Graph, name: str) -> dict[str, Any]:
 def _model(model: Model) -> dict[str, Any]:
     return {
         "kind": f"model, {model.task}",
-        "description": model.description.partition("\n")[0],
+        "description": summary(model.description),
         "declared": str(model.origin),
         "label": model.label.name,
         "features": [view.name for view in model.features],

@@ -60,7 +60,7 @@ def show(name: AnyName, json: Json = False) -> None:
         console.say(f"{key.replace('_', ' '):<{width}}  {_line(value)}".rstrip())
     if columns:
         console.heading("columns")
-        console.table(list(columns[0]), [list(column.values()) for column in columns], limit=None)
+        console.table([name.replace("_", " ") for name in columns[0]], [list(column.values()) for column in columns], limit=None)
     if statement:
         console.heading("sql")
         console.sql(statement)
@@ -122,7 +122,7 @@ def _sources(project: Project) -> list[dict[str, Any]]:
             "kind": f"{source.kind} source" if source.kind else "source",
             "entity": source.entity.name if source.entity else None,
             "detail": describe.known_when(source),
-            "description": source.description.partition("\n")[0],
+            "description": describe.summary(source.description),
             "declared": str(source.origin),
         }
         for source in sorted(project.sources.values(), key=lambda source: source.name)
@@ -137,7 +137,7 @@ def _tables(project: Project) -> list[dict[str, Any]]:
             "kind": table.kind,
             "entity": table.entity.name if table.entity else None,
             "detail": f"lag {table.target_lag}",
-            "description": table.description.partition("\n")[0],
+            "description": describe.summary(table.description),
             "declared": str(table.origin),
         }
         for table in sorted(project.tables.values(), key=lambda table: (describe.position(table.name), table.name))
@@ -152,7 +152,7 @@ def _models(project: Project) -> list[dict[str, Any]]:
             "kind": model.task,
             "entity": model.label.entity.name if model.label.entity else None,
             "detail": f"gate {model.gate.metric}",
-            "description": model.description.partition("\n")[0],
+            "description": describe.summary(model.description),
             "declared": str(model.origin),
         }
         for model in sorted(project.models.values(), key=lambda model: model.name)

@@ -22,7 +22,7 @@ from foretable.errors import DeclarationError
         (0.5, "0.5000"),
         (1234.5, "1,234.50"),
         (0.00001234, "1.2e-05"),
-        (0.0, "0.0000"),
+        (0.0, "0.00"),
         (float("nan"), ""),
         (Decimal("10.50"), "10.50"),
         (datetime(2026, 1, 31), "2026-01-31"),
@@ -66,3 +66,8 @@ def test_nobody_to_ask_means_no(monkeypatch):
 @pytest.mark.parametrize(("number", "text"), [(0, "0 rows"), (1, "1 row"), (None, "0 rows"), (4815, "4,815 rows")])
 def test_counts(number, text):
     assert console.count(number, "row") == text
+
+
+def test_json_keeps_money_exact(capsys):
+    console.records(["a", "b"], [[Decimal("105.32"), Decimal("12345678901234567.89")]])
+    assert json.loads(capsys.readouterr().out) == [{"a": 105.32, "b": "12345678901234567.89"}]
