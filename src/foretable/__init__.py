@@ -7,6 +7,7 @@ is first used, so that the command line starts at once.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def __getattr__(name: str) -> Any:
     elif name in _HOME:
         value = getattr(importlib.import_module(_HOME[name]), name)
     else:
-        raise AttributeError(f"foretable has no public name {name!r}")
+        raise AttributeError(f"foretable has no public name {name!r}", name=name, obj=sys.modules[__name__])
     globals()[name] = value
     return value
 

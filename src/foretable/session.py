@@ -122,7 +122,9 @@ class Session:
 
     def _record(self, connection: duckdb.DuckDBPyConnection, *, only_missing: bool) -> list[str]:
         from foretable.refresh.sync import mount_files, sync_schemas
+        from foretable.warehouse import ensure_catalog
 
+        ensure_catalog(connection)  # first: a catalog of a later release is not written to
         mount_files(connection, self.project)
         return sync_schemas(connection, self.project, only_missing=only_missing)
 
@@ -202,12 +204,14 @@ class Session:
         listen
             Told about every model and table.
         """
-        from foretable.compile.recorded import read_recorded
+        from foretable.compile.recorded import read_recorded, recorded_path
         from foretable.run import run
 
         replaced = replace or {}
+        for name in replaced:
+            self.project.source(name)
         self.start_warehouse()
-        if self._all_recorded():
+        if all(recorded_path(self.root, name).is_file() for name in self.project.sources):
             self.selected(select, exclude)  # a misspelt name is told before a file replaces anything
         for name, file in replaced.items():
             recorded = read_recorded(self.root, name.lower()) or {}  # else the file would be found unfit when its table is gone
@@ -217,11 +221,6 @@ class Session:
                 connection, self.graph, select=self.selected(select, exclude), train=train, full_refresh=full_refresh,
                 prune=prune, replaced=list(replaced), trials=trials, listen=listen,
             )  # fmt: skip
-
-    def _all_recorded(self) -> bool:
-        from foretable.compile.recorded import recorded_path
-
-        return all(recorded_path(self.root, name).is_file() for name in self.project.sources)
 
     def train(self, model: str, *, trials: int | None = None, listen: Listener = silent) -> TrainingReport:
         """Train every candidate of a model and let the best one through the gate."""
@@ -247,6 +246,7 @@ class Session:
     def _ingest(self, table: str, files: Sequence[str | Path], **options: Any) -> IngestReport:
         from foretable.quality import ingest
 
+        self.project.require_loadable(table)
         self.start_warehouse()
         with self.connect(write=True) as connection:
             return ingest(connection, table, files, self._rules(table), **options)

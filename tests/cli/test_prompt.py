@@ -49,8 +49,7 @@ def test_ctrl_c_stops_the_query_and_not_the_prompt(built, tmp_path):
     while not (started.exists() and started.stat().st_size):
         select.select([terminal], [], [], 0.01)
     os.write(terminal, b"\x03")
-    until(terminal, "error: stopped")
-    until(terminal, "mine> ")
+    until(terminal, "error: stopped\r\nmine> ")
     os.write(terminal, b"SELECT 40 + 2 AS answer;\n")
     assert "42" in until(terminal, "mine> ")
     os.write(terminal, b"\\q\n")

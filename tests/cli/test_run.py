@@ -108,6 +108,13 @@ def test_sql_is_read_only_unless_asked(call, built):
     assert "read-only" in refused.err
     assert call(built, "sql", "CREATE TABLE raw.x AS SELECT 1 AS a", "--write").code == 0
     assert call(built, "sql", "FROM raw.x", "--json").json() == [{"a": 1}]
+    assert call(built, "sql", "DROP TABLE raw.x", "--write").out == ""
+
+
+def test_sql_draws_plans_and_knows_time_zones(call, built):
+    assert len(call(built, "sql", "EXPLAIN SELECT 1").out.splitlines()) > 4
+    found = call(built, "sql", "SELECT TIMESTAMPTZ '2026-01-31 12:00:00+02' AS t", "--json").json()
+    assert found == [{"t": "2026-01-31T10:00:00+00:00"}]
 
 
 @pytest.mark.parametrize(
@@ -158,8 +165,11 @@ def test_a_table_that_is_no_longer_declared_is_dropped_only_when_asked(call, bui
     assert call(built, "plan", "--json").json()["drop"] == ["decisions.call_list"]
     call(built, "run")
     assert call(built, "sql", "SELECT 1 FROM decisions.call_list LIMIT 1").code == 0
-    call(built, "run", "--prune")
+    pruned = call(built, "run", "--prune").out
+    assert "DROP" in next(line for line in pruned.splitlines() if line.startswith("decisions.call_list "))
+    assert "nothing to do" not in pruned
     assert call(built, "sql", "SELECT 1 FROM decisions.call_list LIMIT 1").code == 1
+    assert call(built, "run", "--prune", "--json").json()["dropped"] == []
 
 
 def test_a_failing_table_leaves_the_rest(call, built):
@@ -167,7 +177,7 @@ def test_a_failing_table_leaves_the_rest(call, built):
     path.write_text(path.read_text().replace("channel,", "channel, error('no luck') AS luck,"))
     done = call(built, "run")
     assert done.code == 1
-    assert "decisions.call_list" in done.err
+    assert done.err.startswith("error: decisions.call_list: Invalid Input Error: no luck; 1 table left as the last good wave made")
     assert "FAILED" in done.out
     assert call(built, "sql", "SELECT count(*) > 0 AS there FROM decisions.call_list", "--json").json() == [{"there": True}]
 

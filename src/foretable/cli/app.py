@@ -13,8 +13,8 @@ import typer
 from typer.exceptions import TyperException
 
 from foretable import __version__
-from foretable.cli import console, workspace
-from foretable.errors import ForetableError
+from foretable.cli import console, files, workspace
+from foretable.errors import ForetableError, UsageError
 
 STOPPED = 130
 GROUPS = ("start", "read", "refresh", "query", "models", "data", "worlds", "storage")
@@ -51,6 +51,7 @@ def run(arguments: Sequence[str]) -> int:
     for group in GROUPS:
         importlib.import_module(f"foretable.cli.{group}")
     try:
+        _require_words(arguments)
         code = app(list(arguments), prog_name="foretable", standalone_mode=False)
         if code == STOPPED:
             raise KeyboardInterrupt
@@ -71,6 +72,14 @@ def run(arguments: Sequence[str]) -> int:
         # DuckDB tells Ctrl-C as a RuntimeError.
         return _stopped() if isinstance(problem.__cause__, KeyboardInterrupt) else _unexpected(problem)
     return code if isinstance(code, int) else 0
+
+
+def _require_words(arguments: Sequence[str]) -> None:
+    """Refuse an empty word: mostly a variable of the shell that is not set, and "everything" is not what was meant."""
+    for number, word in enumerate(arguments):
+        if not word or (word.startswith("--") and word.endswith("=")):
+            after = f" after {arguments[number - 1]!r}" if number and not word else ""
+            raise UsageError(f"an empty argument{after}{f': {word}' if word else ''}", hint="give it a value, or leave it out")
 
 
 def _stopped() -> int:
@@ -95,16 +104,22 @@ def _unexpected(problem: Exception) -> int:
         from foretable.warehouse import translate
 
         _trace()
-        known = translate(problem) or explain(problem) or ForetableError(str(problem).rstrip())
+        known = translate(problem) or explain(problem) or ForetableError(str(problem).rstrip(), hint=_query_hint(str(problem)))
         console.error(known)
         return known.exit_code
     _trace()
-    if isinstance(problem, OSError) and problem.strerror:
-        console.error(f"{problem.filename}: {problem.strerror}" if problem.filename else problem.strerror)
+    if isinstance(problem, OSError):
+        console.error(files.failure(problem))
         return 1
     hint = "this is a fault of foretable, not yours; see where it comes from with: foretable --debug …"
     console.error(f"{type(problem).__name__}: {problem}", hint="" if workspace.debugging() else hint)
     return 1
+
+
+def _query_hint(message: str) -> str:
+    if "read-only mode" in message:
+        return "foretable sql reads; to change the warehouse: foretable sql --write"
+    return "tables and models: foretable ls" if message.startswith("Catalog Error") else ""
 
 
 def _trace() -> None:

@@ -9,10 +9,12 @@ import typer
 from foretable.cli import console, workspace
 from foretable.cli.app import app
 from foretable.cli.options import Json, SourceName
-from foretable.errors import UsageError
+from foretable.cli.query import KNOWN
+from foretable.errors import UnknownName, UsageError, nearest
 
 if TYPE_CHECKING:
     from foretable.quality import IngestReport, RedriveReport
+    from foretable.session import Session
 
 
 @app.command()
@@ -70,6 +72,7 @@ def quarantine(
     if redrive:
         if table is None:
             raise UsageError("--redrive needs a table", hint="for example: foretable quarantine raw.orders --redrive")
+        _require_known(session, table)
         done = session.redrive(table)
         if json:
             console.document(_counted(done))
@@ -77,12 +80,20 @@ def quarantine(
             console.say(_told(done))
         return
     columns, rows = session.quarantined(table)
+    if table is not None and not rows:
+        _require_known(session, table)
     if json:
         console.records(columns, rows)
     elif rows:
         console.table(columns, rows)
     else:
         console.say("nothing is in quarantine")
+
+
+def _require_known(session: Session, table: str) -> None:
+    known = {*session.project.sources, *session.project.tables, *(name for (name,) in session.rows(KNOWN)[1])}
+    if table.lower() not in {name.lower() for name in known}:
+        raise UnknownName(f"no table is called {table!r}", hint=nearest(table.lower(), known))
 
 
 def _counted(done: IngestReport | RedriveReport) -> dict[str, Any]:

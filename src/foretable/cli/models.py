@@ -104,7 +104,7 @@ def promote(
 
     session = workspace.session()
     if "@" not in version:
-        raise UsageError(f"{version!r} names no version", hint=f"write model@version, such as {version}@1; see: foretable models")
+        raise UsageError(f"{version!r} names no version", hint=f"write model@version, such as {version}@1; there are: foretable models")
     with session.connect(write=True) as connection:
         chosen = registry.resolve(connection, version)
         registry.promote(connection, chosen.model, chosen.version, reason=reason, alias=alias)

@@ -27,6 +27,9 @@ SELECT schema_name || '.' || table_name AS "table", estimated_size AS "rows" FRO
 WHERE NOT internal AND database_name = current_database() AND schema_name <> 'main' ORDER BY 1
 """
 
+PLAN = ["explain_key", "explain_value"]
+"""What EXPLAIN gives: a drawing of several lines."""
+
 
 @dataclass(frozen=True)
 class Form:
@@ -44,16 +47,21 @@ def show(connection: duckdb.DuckDBPyConnection, text: str, form: Form) -> None:
     if (form.json or form.csv) and len(statements) > 1:
         raise UsageError("--json and --csv take one statement", hint="run them one by one")
     for statement in statements:
-        _result(connection.execute(statement), form)
+        _result(connection.execute(statement), form, silent="NOTHING" in [kind.name for kind in statement.expected_result_type])
 
 
-def _result(cursor: duckdb.DuckDBPyConnection, form: Form) -> None:
+def _result(cursor: duckdb.DuckDBPyConnection, form: Form, *, silent: bool) -> None:
     columns = [part[0] for part in cursor.description or ()]
     rows = cursor.fetchall() if columns else []
+    if silent and not rows:  # DuckDB calls it a table without rows, "Success"
+        columns = []
     if form.json:
         console.records(columns, rows)
-    elif form.csv:
+    elif form.csv and columns:
         console.comma_separated(columns, rows)
+    elif columns == PLAN:
+        for _, drawing in rows:
+            console.say(drawing.rstrip())
     elif columns:
         console.table(columns, rows)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foretable.cli import console, workspace
+from foretable.cli import console, files, workspace
 from foretable.cli.app import app
 from foretable.cli.options import Csv, Json, TableName
 from foretable.errors import UsageError
@@ -78,10 +78,8 @@ def export(
     if to is None:
         console.comma_separated(columns, rows)
         return
-    part = to.with_name(to.name + ".tmp")
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with files.replacing(to) as part, part.open("w", newline="", encoding="utf-8") as file:
         console.comma_separated(columns, rows, file)
-    part.replace(to)
     console.note(f"{to}: {console.count(len(rows), 'row')}")
 
 

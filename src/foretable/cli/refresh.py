@@ -9,7 +9,7 @@ import typer
 from foretable.cli import console, report, workspace
 from foretable.cli.app import app
 from foretable.cli.options import Exclude, FullRefresh, Json, Pipeline, Prune, Select
-from foretable.errors import RefreshFailed, UsageError
+from foretable.errors import RefreshFailed, UnknownName, UsageError, nearest
 
 if TYPE_CHECKING:
     from foretable.run import RunReport
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
 STATUS = """
 SELECT name AS "table", kind, mode, target_lag, actual_lag AS lag, is_late AS late, as_of, row_count AS "rows",
-    last_action AS "last action", last_reason AS reason, source_watermark, next_due, suspended
+    last_action, last_reason AS reason, source_watermark, next_due, suspended
 FROM foretable.table_status ORDER BY name
 """
-SHOWN = ("table", "kind", "target_lag", "lag", "late", "as_of", "rows", "last action", "reason")
+SHOWN = ("table", "rows", "lag", "late", "last_action", "as_of", "target_lag", "kind", "reason")
 HISTORY = """
 SELECT wave, table_name AS "table", action, state, reason, row_count AS "rows",
-    round(seconds, 3) AS seconds, started_at AS "at (UTC)", message
+    round(seconds, 3) AS seconds, started_at, message
 FROM foretable.refresh_history WHERE table_name = coalesce(?, table_name) ORDER BY wave DESC, started_at DESC LIMIT ?
 """
+REFRESHED = "SELECT DISTINCT table_name FROM foretable.refresh_history"
 
 
 @app.command()
@@ -118,10 +119,10 @@ def status(json: Json = False) -> None:
     """
     columns, rows = workspace.session().rows(STATUS)
     if json:
-        console.records(columns, rows)
+        console.records([f"{name}_seconds" if name == "lag" else name for name in columns], rows)
         return
     kept = [columns.index(name) for name in SHOWN]
-    console.table(SHOWN, [[row[i] for i in kept] for row in rows], limit=None)
+    console.table([name.replace("_", " ") for name in SHOWN], [[row[i] for i in kept] for row in rows], limit=None)
     if not rows:
         console.say("no table is built yet; build them: foretable run")
 
@@ -139,11 +140,16 @@ def history(
       foretable history
       foretable history predictions.churn -n 5
     """
-    columns, rows = workspace.session().rows(HISTORY, [table and table.lower(), limit])
+    session = workspace.session()
+    columns, rows = session.rows(HISTORY, [table and table.lower(), limit])
+    if table and not rows:
+        _never_refreshed(session, table)
     if json:
         console.records(columns, rows)
     else:
-        console.table(columns, rows, limit=None)
+        seconds = columns.index("seconds")
+        told = [[*row[:seconds], row[seconds] and console.duration(row[seconds]), *row[seconds + 1 :]] for row in rows]
+        console.table([{"seconds": "time", "started_at": "at (UTC)"}.get(name, name) for name in columns], told, limit=None)
 
 
 def selection(pipeline: str | None, select: list[str] | None) -> list[str]:
@@ -157,6 +163,12 @@ def selection(pipeline: str | None, select: list[str] | None) -> list[str]:
     if pipeline and select:
         raise UsageError("a pipeline and --select at once", hint=f"write: --select +{pipeline}, and the rest after it")
     return [f"+{pipeline.lower()}"] if pipeline else list(select or ())
+
+
+def _never_refreshed(session: Session, table: str) -> None:
+    known = {name for (name,) in session.rows(REFRESHED)[1]} | set(session.graph.refreshed)
+    if table.lower() not in known:
+        raise UnknownName(f"no table {table!r} was ever refreshed", hint=nearest(table.lower(), known))
 
 
 def _source(text: str) -> tuple[str, str]:
@@ -174,6 +186,7 @@ def _tell(session: Session, done: RunReport, json: bool) -> None:
     if done.wave.failed:
         first = next(iter(done.wave.failed.values()))
         left = [*done.wave.failed, *done.wave.blocked]
-        raise RefreshFailed(f"{console.count(len(left), 'table')} left as the last good wave made them: {', '.join(left)}", hint=first.hint)
+        rest = f"{console.count(len(left), 'table')} left as the last good wave made them: {', '.join(left)}"
+        raise RefreshFailed(f"{first.message}; {rest}", where=first.where, hint=first.hint)
     for error in done.untrained.values():
         raise error

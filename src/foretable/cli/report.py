@@ -31,9 +31,11 @@ def plan(planned: Plan) -> None:
     rows: list[list[Any]] = [[b.table, b.action, b.as_of, b.reason] for b in planned.builds]
     rows += [[name, "BLOCKED", None, reason] for name, reason in planned.blocked.items()]
     rows += [[drop.table, "DROP", None, "nothing declares it; dropped only with --prune"] for drop in planned.drops]
-    console.table(["table", "action", "as of", "why"], rows, limit=None)
+    if rows:
+        console.table(["table", "action", "as of", "why"], rows, limit=None)
     if not planned.trainings and not planned.work:
-        console.say("nothing to do: every table is up to date")
+        why = "every table is up to date" if planned.builds else "no table is declared under pipelines/ or sql/"
+        console.say(f"nothing to do: {why}")
 
 
 def plan_facts(planned: Plan) -> dict[str, Any]:
@@ -129,7 +131,7 @@ def training_facts(done: TrainingReport) -> dict[str, Any]:
 def outcome(session: Session, done: RunReport) -> None:
     """Print a run: tables, models, whom to act on first, where the files are, what to try next."""
     wrote = [built for built in done.wave.built if built.action != "NO_DATA"]
-    if not wrote and not done.trainings and not done.untrained and not done.wave.failed and not done.wave.blocked:
+    if not (wrote or done.trainings or done.untrained or done.wave.failed or done.wave.blocked or done.wave.dropped):
         console.say(f"nothing to do: {console.count(len(done.wave.built), 'table')} up to date ({console.duration(done.seconds)})")
     else:
         _tables(done)
@@ -157,6 +159,7 @@ def _tables(done: RunReport) -> None:
     ]
     rows += [[name, "FAILED", None, None, None, error.message] for name, error in done.wave.failed.items()]
     rows += [[name, "BLOCKED", None, None, None, reason] for name, reason in done.wave.blocked.items()]
+    rows += [[name, "DROP", None, None, None, "nothing declares it"] for name in done.wave.dropped]
     wrote = sum(b.action != "NO_DATA" for b in done.wave.built)
     rest = f"{len(done.wave.built) - wrote:,} unchanged, {console.duration(done.seconds)}"
     console.heading(f"wave {done.wave.wave}: {console.count(wrote, 'table')} built, {rest}")
@@ -184,6 +187,7 @@ def outcome_facts(done: RunReport) -> dict[str, Any]:
         ],
         "failed": {name: {"message": error.message, "where": error.where, "hint": error.hint} for name, error in done.wave.failed.items()},
         "blocked": dict(done.wave.blocked),
+        "dropped": list(done.wave.dropped),
         "trained": [training_facts(trained) for trained in done.trainings],
         "untrained": {name: {"message": error.message, "where": error.where, "hint": error.hint} for name, error in done.untrained.items()},
         "published": str(done.published) if done.published else None,

@@ -47,6 +47,10 @@ def restore(
     from foretable.warehouse import restore as put_back
 
     session = workspace.session()
+    if not file.is_file():
+        raise UsageError(f"{file}: there is no such file", hint="name a file that backup wrote; by default they are under backups/")
+    if session.warehouse.exists() and file.samefile(session.warehouse):
+        raise UsageError(f"{file} is the warehouse itself", hint="name a file that backup wrote; by default they are under backups/")
     if session.warehouse.exists() and not yes and not console.confirmed(f"replace {session.warehouse.name} by {file}?"):
         raise UsageError("not restored", hint="say yes, or add --yes")
     put_back(file, session.warehouse)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foretable.cli import console
+from foretable.cli import console, files
 from foretable.cli.app import app
 from foretable.errors import UsageError, nearest
 
@@ -79,14 +79,13 @@ def _write(rows: pa.Table, target: Path, table: str) -> None:
     import pyarrow.csv
     import pyarrow.parquet
 
-    part = target.with_name(f"{target.name}.tmp")
-    if target.suffix == ".csv":
-        pyarrow.csv.write_csv(rows, part)
-    elif target.suffix == ".parquet":
-        pyarrow.parquet.write_table(rows, part)
-    else:
-        _write_duckdb(rows, part, table)
-    part.replace(target)
+    with files.replacing(target) as part:
+        if target.suffix == ".csv":
+            pyarrow.csv.write_csv(rows, part)
+        elif target.suffix == ".parquet":
+            pyarrow.parquet.write_table(rows, part)
+        else:
+            _write_duckdb(rows, part, table)
 
 
 def _write_duckdb(rows: pa.Table, path: Path, name: str) -> None:

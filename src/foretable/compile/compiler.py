@@ -121,7 +121,8 @@ class _Compiler:
             return self.done[name]
         if name in self._stack:
             path = " → ".join([*self._stack[self._stack.index(name) :], name])
-            raise CycleError(f"tables are made from each other: {path}", where=str(self.project.tables[name].origin))
+            where = str(self.project.tables[name].origin)
+            raise CycleError(f"tables are made from each other: {path}", where=where, hint="let one of them read something else")
         self._stack.append(name)
         try:
             self.done[name] = self._compile(self.project.tables[name])
@@ -172,7 +173,7 @@ class _Compiler:
 
         try:
             with resolving(self):
-                expression = declared.define()
+                expression = _table(declared, declared.define())
             return _stable(compiler.to_sqlglot(expression))
         except ForetableError as error:
             error.where = error.where or str(declared.origin)
@@ -188,6 +189,17 @@ def _stable(tree: Any) -> Any:
         if star.args.get("except_"):
             star.set("except_", sorted(star.args["except_"], key=lambda excluded: str(excluded.name)))
     return tree
+
+
+def _table(declared: DynamicTable, given: Any) -> Any:
+    if hasattr(given, "as_table"):
+        return given
+    what, hint = f"a {type(given).__name__}", "return a table expression"
+    if given is None:
+        what, hint = "nothing", "end it with: return …"
+    elif hasattr(given, "rows"):
+        what, hint = "a declaration", "return its rows: … .rows()"
+    raise DeclarationError(f"{declared.name}: the function gives {what}, not a table", where=str(declared.origin), hint=hint)
 
 
 def _check_key(declared: DynamicTable, columns: Columns) -> None:
@@ -225,4 +237,6 @@ def _near_column(error: Exception, compiler: _Compiler) -> str:
     name = getattr(error, "name", None) if isinstance(error, AttributeError) else None
     if name is None and "is not found in table" in str(error):
         name = str(error).split("'")[1]
+    if name in columns:
+        return f"another table has {name!r}; rows() of a source with fixed= gives its key, its time and the fixed columns, no others"
     return nearest(name, columns) if name else ""

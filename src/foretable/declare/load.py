@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import foretable
 from foretable.declare.entity import Entity
 from foretable.declare.function import Function
 from foretable.declare.model import Model
@@ -24,7 +25,7 @@ from foretable.declare.schema import TableSchema
 from foretable.declare.source import Source
 from foretable.declare.sqlfile import dynamic_tables, macros
 from foretable.declare.tables import DynamicTable
-from foretable.errors import DeclarationError, ForetableError
+from foretable.errors import DeclarationError, ForetableError, nearest
 
 CODE_FOLDERS = ("udfs", "pipelines", "models")
 NOT_DECLARATIONS = ("sources", "compiled")
@@ -86,14 +87,24 @@ def _import(module: str, path: Path, root: Path) -> None:
     except ForetableError:
         raise
     except SyntaxError as error:
-        raise DeclarationError(error.msg, where=f"{error.filename}:{error.lineno}") from None
-    except Exception as error:
-        hint = "content files import foretable as ft, and one another relatively: from ..pipelines.churn import orders"
-        raise DeclarationError(
-            f"{type(error).__name__}: {error}",
-            where=place(error, root) or str(path),
-            hint=hint if isinstance(error, ImportError) else "",
-        ) from error
+        hint = f"the line reads: {error.text.strip()}" if error.text else "mend the file"
+        raise DeclarationError(error.msg, where=f"{error.filename}:{error.lineno}", hint=hint) from None
+    except (Exception, SystemExit) as error:
+        raise DeclarationError(f"{type(error).__name__}: {error}", where=place(error, root) or str(path), hint=_hint(error)) from error
+
+
+def _hint(error: BaseException) -> str:
+    """What may help with an exception that a file of the project raised while it was loaded."""
+    if isinstance(error, ImportError):
+        return "content files import foretable as ft, and one another relatively: from ..pipelines.churn import orders"
+    if isinstance(error, AttributeError) and error.name and error.obj is not None:
+        return nearest(error.name, dir(error.obj))
+    called = str(error).partition("(")[0].removesuffix(".__init__")
+    if isinstance(error, TypeError) and called in foretable.__all__:
+        return f"its parameters: python -c 'import foretable as ft; help(ft.{called})'"
+    if "not understood by Engine" in str(error):
+        return "pandera knows int, float, str, bool; for others: import ibis; ibis.dtype('decimal(12, 2)'), ibis.dtype('timestamp')"
+    return "see every step that led there: foretable --debug ls"
 
 
 def place(error: BaseException, root: Path) -> str:

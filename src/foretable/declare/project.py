@@ -14,7 +14,7 @@ from foretable.declare.entity import Entity
 from foretable.declare.model import Model
 from foretable.declare.source import Source
 from foretable.declare.tables import DynamicTable
-from foretable.errors import DeclarationError, UnknownName, nearest
+from foretable.errors import DeclarationError, UnknownName, UsageError, nearest
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,28 @@ class Project:
             raise UnknownName(f"no model is called {name!r}", hint=nearest(name, self.models))
         return self.models[name.lower()]
 
+    def source(self, name: str) -> Source:
+        """The source of that name, or an error with the nearest one."""
+        if name.lower() not in self.sources:
+            raise UnknownName(f"no source is called {name!r}", hint=nearest(name.lower(), self.sources))
+        return self.sources[name.lower()]
+
+    def require_loadable(self, table: str) -> None:
+        """Refuse to load rows into a source that is read in place, from files of its own.
+
+        Raises
+        ------
+        UsageError
+            It is one.
+        """
+        source = self.sources.get(table.lower())
+        if source is not None and source.file is not None:
+            raise UsageError(
+                f"{source.name} is read from {source.file} in place; nothing can be loaded into it",
+                where=str(source.origin),
+                hint=f"replace that file, or leave file= out to keep {source.name} in the warehouse",
+            )
+
 
 def read_config(root: Path) -> Config:
     """Settings of the project at ``root``."""
@@ -85,9 +107,9 @@ def read_config(root: Path) -> Config:
             hint="go to a project's folder, or start one with: foretable init my_project",
         )
     try:
-        table = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise DeclarationError(str(error), where=str(path)) from None
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DeclarationError(f"not TOML: {error}", where=str(path), hint="mend the file; nothing else was read") from None
     settings = table.get("tool", {}).get("foretable")
     if settings is None:
         raise DeclarationError(
@@ -101,6 +123,7 @@ def _config(settings: dict[str, Any], path: Path) -> Config:
     for name in settings:
         if name not in known:
             raise DeclarationError(f"[tool.foretable] has no setting {name!r}", where=str(path), hint=nearest(name, known))
+    _require_kinds(settings, path)
     if "as_of" in settings:
         try:
             pinned = datetime.fromisoformat(str(settings["as_of"]))
@@ -120,10 +143,27 @@ def _config(settings: dict[str, Any], path: Path) -> Config:
     return Config(**settings)
 
 
+KINDS: Mapping[str, tuple[type, str]] = {
+    "name": (str, '"shop"'),
+    "warehouse": (str, '"warehouse.duckdb"'),
+    "sample": (str, '"warehouse.duckdb.sample"'),
+    "time_zone": (str, '"Europe/Berlin"'),
+    "attach": (dict, '{ shop = "shop.duckdb" }'),
+    "publish": (list, '["predictions", "decisions"]'),
+    "trials": (int, "20"),
+}
+
+
+def _require_kinds(settings: dict[str, Any], path: Path) -> None:
+    for name, (kind, example) in KINDS.items():
+        if name in settings and not isinstance(settings[name], kind):
+            raise DeclarationError(f"{name} = {settings[name]!r} does not fit", where=str(path), hint=f"write {name} = {example}")
+
+
 def find_root(start: Path) -> Path:
     """The nearest folder at or above ``start`` whose pyproject.toml has ``[tool.foretable]``."""
     for folder in (start.resolve(), *start.resolve().parents):
         path = folder / "pyproject.toml"
-        if path.is_file() and "[tool.foretable" in path.read_text():
+        if path.is_file() and b"[tool.foretable" in path.read_bytes():
             return folder
     raise DeclarationError(f"no project at or above {start.resolve()}", hint="start one with: foretable init my_project")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +52,11 @@ def macros(path: Path) -> list[Macro]:
 
 def statements(path: Path) -> list[tuple[str, int, str]]:
     """The statements of a file, each with the line it starts on and the comment above it."""
-    text = path.read_text()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise DeclarationError("the line is not UTF-8", where=f"{path}:{line}", hint="save the file as UTF-8") from None
     found: list[tuple[str, int, str]] = []
     start: Token | None = None
     end = Token.string(";")
@@ -68,12 +74,25 @@ def _tokens(text: str, origin: Origin) -> list[Token]:
     try:
         return sqlglot.tokenize(text, dialect=DIALECT)
     except SqlglotError as error:
-        raise DeclarationError(str(error).splitlines()[0], where=str(origin)) from None
+        hint = "look for a quote or a comment that is not closed"
+        raise DeclarationError(str(error).splitlines()[0], where=str(origin), hint=hint) from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What does not parse is told as an error of ours, not as a warning of the parser."""
+    logger = logging.getLogger("sqlglot")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _table(text: str, comment: str, origin: Origin, entities: Mapping[str, Entity]) -> DynamicTable:
     try:
-        tree: Any = sqlglot.parse_one(text, dialect=DIALECT)
+        with _quiet():
+            tree: Any = sqlglot.parse_one(text, dialect=DIALECT)
     except ParseError as error:
         first = error.errors[0]
         line = origin.line + int(first.get("line") or 1) - 1

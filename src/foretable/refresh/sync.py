@@ -66,14 +66,15 @@ def actual_schema(connection: duckdb.DuckDBPyConnection, source: Source) -> Colu
         rows = connection.execute(statement("DESCRIBE SELECT * FROM $source", source=table(source.name))).fetchall()
     except duckdb.CatalogException:
         known = connection.execute(
-            "SELECT DISTINCT table_catalog || '.' || table_schema || '.' || table_name FROM information_schema.tables"
-            " WHERE table_schema <> 'foretable'"
+            "SELECT DISTINCT if(table_catalog = current_database(), '', table_catalog || '.') || table_schema || '.' || table_name"
+            " FROM information_schema.tables WHERE table_schema <> 'foretable'"
         ).fetchall()
-        names = {name.split(".", 1)[1] for (name,) in known} | {name for (name,) in known}
+        attached = source.name.count(".") == 2
+        load = "" if attached else f"; or load it: foretable ingest {source.name} FILE"
         raise UnknownName(
-            f"source {source.name} is not in the warehouse",
+            f"source {source.name} is not in the {'attached file' if attached else 'warehouse'}",
             where=str(source.origin),
-            hint=f"{nearest(source.name, names)}; or load it: foretable ingest {source.name} FILE",
+            hint=f"{nearest(source.name, {name for (name,) in known})}{load}",
         ) from None
     return {str(row[0]): str(row[1]) for row in rows}
 

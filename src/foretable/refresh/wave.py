@@ -20,6 +20,7 @@ from foretable.refresh import history
 from foretable.refresh.plan import Build, Plan
 from foretable.refresh.state import State
 from foretable.sql import column, parse, render, statement, table
+from foretable.udf import explain
 from foretable.warehouse import translate, wave
 
 STAGED = "staged"
@@ -46,6 +47,7 @@ class WaveReport:
     built: tuple[Built, ...]
     failed: dict[str, ForetableError] = field(default_factory=dict)
     blocked: dict[str, str] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
 
 
 class _TableError(Exception):
@@ -99,7 +101,8 @@ def run_wave(
         try:
             built = _attempt(_Work(connection, graph, state, number, listen), planned, trigger, prune)
             blocked = {name: reason for name, reason in planned.blocked.items() if name not in failed}
-            return WaveReport(number, built, failed, blocked)
+            dropped = tuple(drop.table for drop in planned.drops) if prune else ()
+            return WaveReport(number, built, failed, blocked, dropped)
         except _TableError as failure:
             failed[failure.build.table] = failure.error
             history.record_failure(connection, number, trigger, failure.build, str(failure.error))
@@ -157,8 +160,9 @@ def _guarded(work: _Work, build: Build) -> Built:
         known = translate(error)
         if known is not None:  # the warehouse itself is in trouble: no table is to blame
             raise known from error
-        message, hint = str(error).split("\n\nLINE")[0], f"look at its SQL: foretable show {build.table}"
-        raise _TableError(build, ForetableError(message, where=build.table, hint=hint)) from error
+        told = explain(error) or ForetableError(str(error).split("\n\nLINE")[0], hint=f"look at its SQL: foretable show {build.table}")
+        told.where = build.table
+        raise _TableError(build, told) from error
 
 
 def _build(work: _Work, build: Build) -> Built:
