@@ -14,7 +14,7 @@ _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)(?: by user 
 _KIND = re.compile(r"\A[A-Z][\w ]* Error: ")
 _FULL = ("No space left on device", "File too large", "Disk quota exceeded")
 _DENIED = ("Permission denied", "Read-only file system", "Operation not permitted")
-_FOREIGN = ("not a valid DuckDB database file", "Is a directory")
+_FOREIGN = ("not a valid DuckDB database file", "Is a directory", "sqlite_scanner")
 _NEWER = re.compile(r"database file with version number|newer version of DuckDB|not supported by this version|storage version")
 _BROKEN = (
     "Corrupt database file",
@@ -102,13 +102,13 @@ def refused(error: duckdb.Error, where: str) -> ForetableError:
 def _locked(text: str, where: str) -> WarehouseLocked:
     holder = _HOLDER.search(text)
     if holder is None:
-        return WarehouseLocked("another process has the file open", where=where, hint="wait for it with --wait 60, or stop it")
+        return WarehouseLocked("another process has the file open", where=where, hint="wait for it: foretable --wait 60 …, or stop it")
     pid, user = holder["pid"], holder["user"]
     owner = f" of user {user}" if user else ""
     return WarehouseLocked(
         f"process {pid}{owner} has the file open: {_command(pid) or holder['program']}",
         where=where,
-        hint=f"wait for it with --wait 60, or stop it with: kill {pid}",
+        hint=f"wait for it: foretable --wait 60 …, or stop it: kill {pid}",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -87,6 +88,8 @@ def _check(path: str | Path, read_only: bool, attach: Mapping[str, Path]) -> Non
         raise WarehouseError("this is a folder, not a file", where=str(path), hint="name the warehouse file inside it")
     if not file.parent.is_dir():
         raise WarehouseError(f"the folder {file.parent} does not exist", where=str(path), hint="create it, or check the path")
+    if not read_only:
+        _require_whole_blocks(file)
     if read_only and not file.exists():
         raise WarehouseError("there is no such file", where=str(path), hint="build it first with: foretable run")
 
@@ -101,6 +104,22 @@ def _create(file: Path) -> None:
         return  # DuckDB makes the file itself, or says why it cannot
     finally:
         part.unlink(missing_ok=True)
+
+
+def _require_whole_blocks(file: Path) -> None:
+    """Refuse to write where the process may not write as far as the file reaches.
+
+    DuckDB writes blocks over in place. One cut off in the middle (``ulimit -f``) damages a file that was sound; a
+    disk that is full does not, for these blocks are there already.
+    """
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    size = file.stat().st_size if file.exists() else 0
+    if limit != resource.RLIM_INFINITY and limit < size:
+        raise WarehouseError(
+            f"this process may write files of {limit:,} bytes at most, and the warehouse has {size:,}",
+            where=str(file),
+            hint="raise the limit: ulimit -f unlimited; nothing was written",
+        )
 
 
 def _connect(path: str | Path, read_only: bool, attach: Mapping[str, Path]) -> duckdb.DuckDBPyConnection:
