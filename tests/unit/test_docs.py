@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from foretable.cli import app
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-FORETABLE = [sys.executable, "-m", "foretable"]
+Ran = Callable[..., str]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
@@ -39,10 +39,19 @@ def commands() -> list[list[str]]:
     return [words for words in found if words]
 
 
-def ran(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([*FORETABLE, *words], cwd=folder, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
-    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
-    return done
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ran:
+    """Run a command line in a folder, in this process: what it printed."""
+
+    def run(folder: Path, *words: str) -> str:
+        monkeypatch.chdir(folder)
+        capsys.readouterr()
+        code = app.run(words)
+        printed = capsys.readouterr()
+        assert code == 0, f"{' '.join(words)}: {printed.err}"
+        return printed.out
+
+    return run
 
 
 def test_the_readme_has_commands_to_run() -> None:
@@ -64,7 +73,7 @@ def test_links_lead_somewhere() -> None:
                 assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
-def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
+def test_every_command_of_the_readme_runs(tmp_path: Path, ran: Ran) -> None:
     """In a copy of the reference project, on a smaller sample; `make run` there is `foretable run`."""
     root = tmp_path / "reference"
     ran(tmp_path, "init", str(root), "--full")
@@ -76,10 +85,10 @@ def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
             continue
         done = ran(root, *words[1:], *(["--trials", "1"] if words[1] == "run" else []))
         if words[1] == "sql" and "predict_" in words[2]:
-            assert next(shown).splitlines()[0].split() == done.stdout.splitlines()[0].split()
+            assert next(shown).splitlines()[0].split() == done.splitlines()[0].split()
 
 
-def test_the_pipeline_of_the_readme_runs(tmp_path: Path) -> None:
+def test_the_pipeline_of_the_readme_runs(tmp_path: Path, ran: Ran) -> None:
     starter = ROOT / "src" / "foretable" / "scaffold" / "starter"
     for folder in ("data", "pipelines", "sql"):
         (tmp_path / folder).mkdir()
@@ -88,7 +97,7 @@ def test_the_pipeline_of_the_readme_runs(tmp_path: Path) -> None:
     (tmp_path / "pipelines" / "churn.py").write_text(blocks("python")[0])
     (tmp_path / "sql" / "call_first.sql").write_text(blocks("sql")[0])
     ran(tmp_path, "run")
-    assert int(ran(tmp_path, "sql", "SELECT count(*) AS n FROM decisions.call_first", "--csv").stdout.split()[1]) > 0
+    assert int(ran(tmp_path, "sql", "SELECT count(*) AS n FROM decisions.call_first", "--csv").split()[1]) > 0
 
 
 @pytest.mark.parametrize(

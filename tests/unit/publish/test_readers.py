@@ -14,7 +14,7 @@ from subprocess import PIPE
 import duckdb
 import pytest
 
-from foretable.publish import publish
+from foretable.publish import live, publish
 from foretable.warehouse import ensure_catalog, open_warehouse
 
 TABLES = ["predictions.churn", "decisions.plan"]
@@ -72,6 +72,35 @@ def test_an_open_connection_survives_new_tables_and_columns(tmp_path: Path, conn
             assert reader.execute(BOTH).fetchall() == [(wave, wave, wave, wave, 500)]
     with duckdb.connect(str(bi_file), read_only=True) as reader:
         assert reader.execute("SELECT max(n.wave), max(more_4) FROM decisions.new_4 AS n, decisions.plan").fetchall() == [(4, 1)]
+
+
+def test_a_wave_comes_into_force_when_everything_is_in_place(tmp_path: Path) -> None:
+    """A query that started before the clock was renamed must not find the new wave with its second file."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    live.begin(tmp_path / "live", tmp_path / "first")
+    started = time.time_ns() // 1000
+    at = live.advance(tmp_path / "live", tmp_path / "second")
+    assert at - started > 50_000
+    live.wait_until(at)
+    assert time.time_ns() // 1000 >= at
+
+
+def test_a_machine_clock_that_was_set_back_spoils_nothing(tmp_path: Path) -> None:
+    folders = [tmp_path / str(number) for number in range(4)]
+    for folder in folders:
+        folder.mkdir()
+    live.begin(tmp_path / "live", folders[0])
+    live.advance(tmp_path / "live", folders[1])
+    clock = tmp_path / "live" / "clock.parquet"
+    with duckdb.connect() as plain:  # as if all of it had been written an hour from now
+        later = f"SELECT slot, in_force_from + 3_600_000_000 AS in_force_from FROM '{clock}'"
+        plain.execute(f"COPY ({later}) TO '{clock}.new' (FORMAT parquet)")
+    clock.with_name("clock.parquet.new").rename(clock)
+    for folder in folders[2:]:
+        assert live.advance(tmp_path / "live", folder) < time.time_ns() // 1000 + 60_000_000
+        assert live.in_force(tmp_path / "live") == folder
+    assert set(live.referenced(tmp_path / "live")) == set(folders[1:])
 
 
 READER = """
