@@ -30,6 +30,7 @@ bench: $(READY) ## measure, and write docs/benchmarks.md
 
 lint: $(READY) ## style, architecture rules, types
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 clean: ## remove what can be made again, the warehouse excepted

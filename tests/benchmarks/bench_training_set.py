@@ -117,9 +117,7 @@ def _merge_asof(orders: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
 
     def state(offset: pd.Timedelta) -> pd.DataFrame:
         moment = spine.assign(moment=spine["as_of"] + offset)[["customer_id", "as_of", "moment"]].sort_values("moment")
-        found = pd.merge_asof(
-            moment, events, left_on="moment", right_on="ordered_at", by="customer_id", allow_exact_matches=False
-        )
+        found = pd.merge_asof(moment, events, left_on="moment", right_on="ordered_at", by="customer_id", allow_exact_matches=False)
         return found.set_index(["customer_id", "as_of"])[["n", "total", "last_order_at"]].sort_index()
 
     now, ago_30, ago_90, ahead = (state(pd.Timedelta(days=days)) for days in (0, -30, -90, 30))

@@ -36,9 +36,7 @@ class Target:
     decided_by: str = ""
 
 
-def target_of(
-    connection: duckdb.DuckDBPyConnection, name: str, schema: Any, *, replace: bool, recorded: Mapping[str, str] = {}
-) -> Target:
+def target_of(connection: duckdb.DuckDBPyConnection, name: str, schema: Any, *, replace: bool, recorded: Mapping[str, str] = {}) -> Target:
     """The columns wanted: those of the table that is there, else of the schema and the record, else whatever the files have.
 
     Raises

@@ -11,9 +11,7 @@ from foretable.udf.functions import register_models
 from foretable.warehouse import open_warehouse
 
 
-def connect(
-    path: str | Path, *, read_only: bool = False, wait: float = 0.0, attach: Mapping[str, Path] = {}
-) -> duckdb.DuckDBPyConnection:
+def connect(path: str | Path, *, read_only: bool = False, wait: float = 0.0, attach: Mapping[str, Path] = {}) -> duckdb.DuckDBPyConnection:
     """Open a warehouse with its models as functions.
 
     Parameters

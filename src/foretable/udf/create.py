@@ -21,9 +21,7 @@ def create_function(
     """Register ``call`` over Arrow arrays; NULLs reach it, a call with ``side_effects`` is never run twice for one row."""
     # As types, since a text that names none fails without saying so.
     types: list[Any] = [connection.sqltype(parameter) for parameter in parameters]
-    connection.create_function(
-        name, call, types, connection.sqltype(returns), type=ARROW, null_handling=SPECIAL, side_effects=side_effects
-    )
+    connection.create_function(name, call, types, connection.sqltype(returns), type=ARROW, null_handling=SPECIAL, side_effects=side_effects)
 
 
 def create_for_good(

@@ -30,9 +30,7 @@ def register_models(connection: duckdb.DuckDBPyConnection) -> None:
     register_score(connection)
 
 
-def register_version(
-    connection: duckdb.DuckDBPyConnection, name: str, signature: Signature, onnx: bytes | Callable[[], bytes]
-) -> None:
+def register_version(connection: duckdb.DuckDBPyConnection, name: str, signature: Signature, onnx: bytes | Callable[[], bytes]) -> None:
     """Register one graph as the function ``name(feature, …)``, in the order of the signature.
 
     It is there until ``connection.remove_function(name)``; nothing is stored. The parity gate asks it

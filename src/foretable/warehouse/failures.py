@@ -91,9 +91,7 @@ def refused(error: duckdb.Error, where: str) -> ForetableError:
         return known
     text = str(error)
     if "different configuration" in text:
-        return WarehouseError(
-            "this process has the file open in another mode already", where=where, hint="close that connection first"
-        )
+        return WarehouseError("this process has the file open in another mode already", where=where, hint="close that connection first")
     if "already attached" in text:
         return WarehouseError("this file is open already, under another alias", where=where, hint="attach every file once")
     return WarehouseError(f"cannot open it: {_first_line(text)}", where=where, hint="check the path, or restore a backup")

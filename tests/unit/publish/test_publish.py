@@ -159,9 +159,7 @@ def test_a_file_is_sorted_by_its_key(tmp_path: Path, connection: duckdb.DuckDBPy
         ("VARCHAR", "''", "NULL"),
     ],
 )
-def test_values_that_hash_alike_are_told_apart(
-    connection: duckdb.DuckDBPyConnection, kind: str, one: str, other: str
-) -> None:
+def test_values_that_hash_alike_are_told_apart(connection: duckdb.DuckDBPyConnection, kind: str, one: str, other: str) -> None:
     prints = []
     for value in (one, other, one):
         connection.execute(f"CREATE OR REPLACE TABLE {CHURN} AS SELECT {value}::{kind} AS x")

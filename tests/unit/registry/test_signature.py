@@ -38,9 +38,7 @@ def test_one_column(feature, column, expected, chunks):
 
 @given(
     st.lists(
-        st.tuples(
-            st.none() | st.floats(allow_nan=False), st.none() | st.booleans(), st.none() | st.sampled_from(["x", "y", "z", "ä", ""])
-        ),
+        st.tuples(st.none() | st.floats(allow_nan=False), st.none() | st.booleans(), st.none() | st.sampled_from(["x", "y", "z", "ä", ""])),
         min_size=1,
     ),
     st.data(),

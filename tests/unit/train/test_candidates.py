@@ -132,9 +132,7 @@ def test_features_far_from_zero_keep_their_precision(far: float) -> None:
 
 
 @BOTH
-def test_training_twice_gives_the_same_bytes_and_figures(
-    prepared: Prepared, declare: Declare, candidate: ft.LogisticRegression
-) -> None:
+def test_training_twice_gives_the_same_bytes_and_figures(prepared: Prepared, declare: Declare, candidate: ft.LogisticRegression) -> None:
     ranges = {"C": ft.between(0.1, 10.0, log=True)} if candidate is LINEAR else {"subsample": ft.between(0.5, 0.9)}
     searched = type(candidate)(**candidate.parameters, **ranges)
     first, second = (fit_candidate(declare(calibration="sigmoid"), searched, prepared, trials=3, listen=silent) for _ in range(2))

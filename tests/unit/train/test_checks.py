@@ -49,8 +49,12 @@ def test_too_few_of_a_class(connection: duckdb.DuckDBPyConnection, training: Tra
 
 @pytest.mark.parametrize(
     ("expression", "note"),
-    [("7", "extra is left out: always 7"), ("NULL::DOUBLE", "extra is left out: always NULL"), ("'x'", "extra is left out: always x"),
-     ("CASE WHEN customer_id % 2 = 0 THEN 'NaN'::DOUBLE END", "extra is left out: always NULL")],
+    [
+        ("7", "extra is left out: always 7"),
+        ("NULL::DOUBLE", "extra is left out: always NULL"),
+        ("'x'", "extra is left out: always x"),
+        ("CASE WHEN customer_id % 2 = 0 THEN 'NaN'::DOUBLE END", "extra is left out: always NULL"),
+    ],
 )
 def test_features_that_never_vary_are_left_out_and_named(
     connection: duckdb.DuckDBPyConnection, training: TrainingSet, declare: Declare, expression: str, note: str

@@ -175,8 +175,6 @@ def test_a_first_version_must_beat_chance(low: float, accepted: bool) -> None:
     assert f"ROC-AUC 0.600 [{low:.3f}, 0.700] on 900 held-out rows" in decision.reason
 
 
-
-
 def test_dates_are_split_with_a_gap_and_customers_drawn_whole(shop_graph: Shop) -> None:
     connection, graph = shop_graph
     report = train(shop_graph)
