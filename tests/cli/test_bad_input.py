@@ -154,6 +154,12 @@ def test_a_scalar_where_a_row_belongs(call, built, value):
     assert content(built) == before
 
 
+@pytest.mark.parametrize("arguments", ["", "f.*", "f.orders_90d, f.channel"])
+def test_several_columns_where_one_row_belongs(call, built, arguments):
+    done = call(built, "sql", f"SELECT predict_churn({arguments}) FROM features.customer_orders AS f")
+    is_told(done, 2, "predict_churn() takes one whole row", "predict_churn(f)")
+
+
 def test_a_locked_warehouse_is_left_alone_by_every_command(call, built):
     path = built / "warehouse.duckdb"
     holder = subprocess.Popen(

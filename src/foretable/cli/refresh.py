@@ -146,9 +146,11 @@ def history(
         _never_refreshed(session, table)
     if json:
         console.records(columns, rows)
+    elif not rows:
+        console.say("nothing was refreshed yet; build the tables: foretable run")
     else:
         seconds = columns.index("seconds")
-        told = [[*row[:seconds], row[seconds] and console.duration(row[seconds]), *row[seconds + 1 :]] for row in rows]
+        told = [[*row[:seconds], console.duration(row[seconds]) if row[seconds] else None, *row[seconds + 1 :]] for row in rows]
         console.table([{"seconds": "time", "started_at": "at (UTC)"}.get(name, name) for name in columns], told, limit=None)
 
 

@@ -43,6 +43,11 @@ def _scalar(found: re.Match[str]) -> ForetableError:
     )
 
 
+def _not_one(found: re.Match[str]) -> ForetableError:
+    name = found["name"]
+    return UsageError(f"{name}() takes one whole row", hint=f"pass the row by its table's name: {name}(f), not (f.*) or (f.x, f.y)")
+
+
 def _missing(found: re.Match[str]) -> ForetableError:
     return UnknownName(
         f"the model was trained on column {found['field']!r}, which the row does not have",
@@ -62,6 +67,7 @@ def _plain(_: re.Match[str]) -> ForetableError:
 
 _TOLD: tuple[tuple[str, Callable[[re.Match[str]], ForetableError]], ...] = (
     (r"Cannot extract field '(?P<field>[^']+)' from expression \"(?P<value>.+?)\" because it is not a struct", _scalar),
+    (r"Macro (?P<name>predict_\w+)\(\) does not support the supplied arguments", _not_one),
     (r"Could not find key \"(?P<field>[^\"]+)\" in struct", _missing),
     (r"\"features_of\" does not have a column named \"(?P<field>[^\"]+)\"", _missing),
     (r"(?P<text>predict_\w+: column \"[^\"]+\" is .+? is expected)", _mistyped),
