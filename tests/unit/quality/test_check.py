@@ -46,6 +46,7 @@ WORDS = "SELECT unnest(['ab', 'abc', 'x', '', NULL]) AS a"
         (pa.Check.isin([0, 1]), 2),
         (pa.Check.notin([0, 1]), 2),
         (pa.Check(lambda d: d.table[d.key] % 2 == 0), 2),
+        (pa.Check(lambda d: d.table[d.key].fill_null(-1) >= 0), 1),
         (pa.Check(lambda d: {"x": d.table[d.key] > -1, "y": d.table[d.key] < 2}), 2),
         (pa.Check(lambda d: d.table.select(y=d.table[d.key] < 2)), 1),
     ],

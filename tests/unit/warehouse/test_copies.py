@@ -151,9 +151,12 @@ def test_restore_where_there_is_no_warehouse(tmp_path: Path) -> None:
 def test_a_backup_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     path = build(tmp_path / "w.duckdb")
     code = (
-        "import resource, sys\nfrom pathlib import Path\nfrom foretable.warehouse import backup\n"
+        "import resource, sys\nfrom pathlib import Path\nfrom foretable.warehouse import open_warehouse\n"
+        "from foretable.warehouse.copies import copy_open_file\n"
+        "connection = open_warehouse(sys.argv[1])\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-        "try: backup(Path(sys.argv[1]), Path(sys.argv[2]))\nexcept Exception as error: print(type(error).__name__, error)"
+        "try: copy_open_file(connection, Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "except Exception as error: print(type(error).__name__, error)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path), str(tmp_path / "safe")], capture_output=True, text=True)
     assert "WarehouseError" in done.stdout and "cannot be written" in done.stdout, done.stdout + done.stderr
