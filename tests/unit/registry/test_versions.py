@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from foretable.errors import UnknownName, WarehouseError
 from foretable.registry import find_version, promote, version_of, versions
 from foretable.registry.artifacts import read_artifact
+from foretable.udf import connect
 
 
 def test_a_version_reads_back_as_it_was_added(warehouse, register):
@@ -90,3 +92,15 @@ def test_damaged_bytes_are_refused(warehouse, register):
     warehouse.execute("UPDATE foretable.model_artifacts SET content = content || 'x'::BLOB")
     with pytest.raises(WarehouseError, match="churn@1 is damaged"):
         read_artifact(warehouse, "churn", 1)
+
+
+def test_versions_added_by_several_threads_have_numbers_of_their_own(warehouse, register, tmp_path):
+    def add() -> None:
+        with connect(tmp_path / "w.duckdb") as connection:
+            register(connection)
+
+    with ThreadPoolExecutor(8) as threads:
+        for done in [threads.submit(add) for _ in range(8)]:
+            done.result()
+    assert [version.version for version in versions(warehouse)] == list(range(1, 9))
+    assert warehouse.execute("SELECT count(*) FROM foretable.model_artifacts").fetchall() == [(8,)]
