@@ -192,3 +192,7 @@ def _tell(session: Session, done: RunReport, json: bool) -> None:
         raise RefreshFailed(f"{first.message}; {rest}", where=first.where, hint=first.hint)
     for error in done.untrained.values():
         raise error
+    if done.wave.blocked:
+        name, reason = next(iter(done.wave.blocked.items()))
+        left = f"{console.count(len(done.wave.blocked), 'table')} not brought up to date: {', '.join(done.wave.blocked)}"
+        raise RefreshFailed(left, where=name, hint=reason)
