@@ -14,7 +14,6 @@
     ├── TrainingError                 a model cannot be trained from what there is
     │   └── LabelLeak                 exit 3   a feature alone tells the label
     ├── RefreshFailed                 a wave left tables behind
-    ├── MissingExtra                  an optional library is not installed
     └── GateRefused                   exit 3   a check said no; nothing changed
         ├── QualityViolation          rows break a table's schema
         ├── ParityFailure             SQL and the native estimator disagree
@@ -95,10 +94,6 @@ class TrainingError(ForetableError):
 
 class RefreshFailed(ForetableError):
     """A wave ended with tables left behind."""
-
-
-class MissingExtra(ForetableError):
-    """An optional library is not installed."""
 
 
 class GateRefused(ForetableError):

@@ -41,11 +41,6 @@ def column(name: str, of: str = "") -> exp.Column:
     return exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(of, quoted=True) if of else None)
 
 
-def quoted(name: str) -> str:
-    """A name as it may stand in SQL: ``features.usage`` gives ``"features"."usage"``."""
-    return render(table(name))
-
-
 def render(tree: exp.Expr, *, pretty: bool = False) -> str:
     """DuckDB's text of a tree; function names keep their case."""
     return tree.sql(Writer, pretty=pretty, normalize_functions=False)

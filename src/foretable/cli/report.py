@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from foretable.train.result import Trained
 
 FIRST = 10
-SEGMENTS = {"all": "all", "latest": "latest"}
 
 
 def interval(metric: str, value: float | None, low: float | None, high: float | None) -> str:
@@ -61,7 +60,7 @@ def training(done: TrainingReport) -> None:
             f"{done.model}@{found.version}",
             found.trained.candidate,
             "champion" if found.version == done.champion else "",
-            SEGMENTS.get(segment, segment),
+            segment,
             *(_measured(found.trained, name, segment) for name in names),
         ]
         for found in done.candidates
