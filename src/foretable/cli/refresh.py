@@ -194,5 +194,5 @@ def _tell(session: Session, done: RunReport, json: bool) -> None:
         raise error
     if done.wave.blocked:
         name, reason = next(iter(done.wave.blocked.items()))
-        left = f"{console.count(len(done.wave.blocked), 'table')} not brought up to date: {', '.join(done.wave.blocked)}"
-        raise RefreshFailed(left, where=name, hint=reason)
+        waiting = f"{console.count(len(done.wave.blocked), 'table')} not brought up to date: {', '.join(done.wave.blocked)}"
+        raise RefreshFailed(waiting, where=name, hint=reason)
