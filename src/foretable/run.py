@@ -80,7 +80,6 @@ def run(
     prune: bool = False,
     replaced: Collection[str] = (),
     trials: int | None = None,
-    trigger: str = "RUN",
     listen: Listener = silent,
 ) -> RunReport:
     """Bring the selected tables up to date.
@@ -103,18 +102,18 @@ def run(
         Sources whose content was replaced just now: models that learned from them learn again.
     trials
         Search trials per candidate; the project's setting, else the model's, where None.
-    trigger
-        Who asked.
     listen
         Told about every model and table.
     """
     start = time.perf_counter()
-    planned = make_plan(connection, graph, select=select, train=train, full_refresh=full_refresh)
+    clock = now(graph)
+    state = observe(connection, graph, clock)
+    planned = plan(graph, state, clock, select=select, train=train, full_refresh=full_refresh)
     relearn = _learned_from(graph, replaced, select) if train else set()
     wanted = sorted(relearn | {step.model for step in planned.trainings})
     trainings, untrained = _train(connection, graph, wanted, relearn, trials or graph.project.config.trials, listen)
-    clock = now(graph)
-    state = observe(connection, graph, clock)
+    if wanted:  # champions may have changed; else a second scan of every source would find the same
+        state = observe(connection, graph, clock)
     # What was learned from rows that are gone must not score those that replaced them.
     held = {
         table: f"model {name} could not learn from the replaced rows"
@@ -126,7 +125,7 @@ def run(
     def replan(failed: dict[str, str]) -> Plan:
         return plan(graph, state, clock, select=select, train=False, full_refresh=full_refresh, without=held | failed)
 
-    report = run_wave(connection, graph, state, replan, trigger=trigger, prune=prune, listen=listen)
+    report = run_wave(connection, graph, state, replan, trigger="RUN" if train else "REFRESH", prune=prune, listen=listen)
     published = _publish(connection, graph, report)
     return RunReport(tuple(trainings), report, published, time.perf_counter() - start, untrained)
 

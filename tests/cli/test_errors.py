@@ -71,25 +71,6 @@ def test_a_fault_of_ours_says_so(call, starter, monkeypatch):
     assert "--debug" in done.err
 
 
-def test_a_warehouse_that_another_process_holds(call, starter):
-    path = starter / "warehouse.duckdb"
-    holder = subprocess.Popen(
-        [sys.executable, "-c", f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print('open', flush=True); sys.stdin.read()"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert holder.stdout is not None
-        holder.stdout.readline()
-        done = call(starter, "run")
-        assert done.code == 1
-        assert str(holder.pid) in done.err
-        assert "--wait" in done.err
-    finally:
-        holder.communicate("")
-
-
 def test_a_file_that_is_no_warehouse(call, starter):
     path = starter / "warehouse.duckdb"
     path.write_bytes(b"not a database" * 1000)

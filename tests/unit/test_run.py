@@ -52,6 +52,8 @@ def test_a_run_trains_builds_and_publishes_and_the_next_one_rests(session: Sessi
     assert rows == scored == 400 and version == champion(warehouse) and str(scored_at) == "2026-02-28 00:00:00"
     second = run(warehouse, session.graph, trials=1)
     assert learned(second) == [] and {done.action for done in second.wave.built} == {"NO_DATA"}
+    run(warehouse, session.graph, train=False)
+    assert warehouse.execute("SELECT trigger FROM foretable.waves ORDER BY wave").fetchall() == [("RUN",), ("RUN",), ("REFRESH",)]
 
 
 def test_sql_scores_what_the_scoring_table_holds(session: Session, warehouse: duckdb.DuckDBPyConnection) -> None:

@@ -68,7 +68,7 @@ def run_wave(
     state: State,
     replan: Replan,
     *,
-    trigger: str = "MANUAL",
+    trigger: str,
     prune: bool = False,
     listen: Listener = silent,
 ) -> WaveReport:
@@ -88,7 +88,7 @@ def run_wave(
     replan
         Gives the plan for the tables that have failed so far, with their messages.
     trigger
-        Who asked: ``MANUAL``, ``RUN`` or ``SCHEDULED``.
+        What asked for the wave; kept in ``foretable.waves``.
     prune
         Whether tables that nothing declares are dropped.
     listen

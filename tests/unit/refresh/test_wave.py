@@ -58,7 +58,9 @@ def refresh(root, **options):
         clock = now(graph)
         state = observe(connection, graph, clock)
         prune = options.pop("prune", False)
-        report = run_wave(connection, graph, state, lambda failed: plan(graph, state, clock, without=failed, **options), prune=prune)
+        report = run_wave(
+            connection, graph, state, lambda failed: plan(graph, state, clock, without=failed, **options), trigger="TEST", prune=prune
+        )
     finally:
         connection.close()
     return report
@@ -223,7 +225,7 @@ def test_kill_9_in_mid_wave_leaves_the_last_wave_whole(root, table):
         def die(step):
             if step.name == table and step.state == "done":
                 os.kill(os.getpid(), signal.SIGKILL)
-        run_wave(connection, graph, state, lambda failed: plan(graph, state, now(graph), without=failed), listen=die)
+        run_wave(connection, graph, state, lambda failed: plan(graph, state, now(graph), without=failed), trigger="TEST", listen=die)
         """)
     done = subprocess.run([sys.executable, "-c", script, str(root), table], capture_output=True, text=True, env=os.environ, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
