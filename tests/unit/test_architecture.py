@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import foretable
+from foretable import errors
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = ROOT / "src" / "foretable"
@@ -168,3 +169,14 @@ def test_only_the_console_prints(path: Path) -> None:
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             assert called not in ("print", "sys.stdout.write", "sys.stderr.write", "pprint"), f"line {node.lineno}"
+
+
+OUR_ERRORS = {name for name, found in vars(errors).items() if isinstance(found, type) and issubclass(found, errors.ForetableError)}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=near)
+def test_every_error_carries_its_cure(path: Path) -> None:
+    raised = [node.exc for node in ast.walk(tree(path)) if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)]
+    ours = [call for call in raised if isinstance(call.func, ast.Name) and call.func.id in OUR_ERRORS]
+    bare = [f"line {call.lineno}: {ast.unparse(call)[:80]}" for call in ours if not {"hint", None} & {word.arg for word in call.keywords}]
+    assert not bare, "say how to mend it: hint="

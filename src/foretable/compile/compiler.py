@@ -139,7 +139,8 @@ class _Compiler:
             columns = dict(self._scratch.describe(tree))
         except duckdb.Error as error:
             message = str(error).split("\n\nLINE")[0].replace("\n", " ")
-            raise DeclarationError(f"{declared.name}: {message}", where=str(declared.origin)) from None
+            hint = "mend the declaration; the columns of a table: foretable show TABLE"
+            raise DeclarationError(f"{declared.name}: {message}", where=str(declared.origin), hint=hint) from None
         _check_key(declared, columns)
         _check_names(declared, columns)
         if isinstance(declared, ScoringTable):

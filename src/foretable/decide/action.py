@@ -61,9 +61,13 @@ class Action:
         if not 0 <= self._success <= 1:
             raise DeclarationError(f"action {self.name!r}: success {self.success} is no share", where=str(self.origin), hint="give 0 to 1")
         if self._cost < 0 or self._false_alarm_cost < 0:
-            raise DeclarationError(f"action {self.name!r} has a negative cost", where=str(self.origin))
+            raise DeclarationError(
+                f"action {self.name!r} has a negative cost", where=str(self.origin), hint="costs are money spent: give 0 or more"
+            )
         if self.capacity is not None and self.capacity < 0:
-            raise DeclarationError(f"action {self.name!r} has a negative capacity", where=str(self.origin))
+            raise DeclarationError(
+                f"action {self.name!r} has a negative capacity", where=str(self.origin), hint="give 0 or more, or leave it out"
+            )
 
     @property
     def _cost(self) -> Decimal:
@@ -111,9 +115,13 @@ def exact(number: Number, name: str, origin: Origin, digits: int | None = None) 
     try:
         value = Decimal(str(number))
     except InvalidOperation:
-        raise DeclarationError(f"{name} is {number!r}, a number is expected", where=str(origin)) from None
+        raise DeclarationError(
+            f"{name} is {number!r}, a number is expected", where=str(origin), hint="write it as 15, 0.25 or Decimal('9.90')"
+        ) from None
     if not value.is_finite():
-        raise DeclarationError(f"{name} is {number!r}, a finite number is expected", where=str(origin))
+        raise DeclarationError(
+            f"{name} is {number!r}, a finite number is expected", where=str(origin), hint="leave it out where there is no limit"
+        )
     if digits is not None and value != round(value, digits):
         raise DeclarationError(f"{name} is {number!r}, at most {digits} digits after the point count", where=str(origin), hint="round it")
     return value

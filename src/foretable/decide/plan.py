@@ -109,7 +109,7 @@ def decision(
         raise DeclarationError(f"{name}: {scores.name} has no entity", where=str(origin), hint="add entity=")
     limit = None if budget is None else exact(budget, "budget", origin, 2)
     if limit is not None and limit < 0:
-        raise DeclarationError(f"{name}: the budget is negative", where=str(origin))
+        raise DeclarationError(f"{name}: the budget is negative", where=str(origin), hint="give 0 or more, or leave it out")
     terms = Terms(
         scores=scores,
         keys=entity.keys,

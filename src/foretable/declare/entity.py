@@ -37,7 +37,9 @@ class Entity:
         if not isinstance(self.key, str):
             object.__setattr__(self, "key", tuple(self.key))
         if not self.keys:
-            raise DeclarationError(f"entity {self.name!r} has no key", where=str(self.origin))
+            raise DeclarationError(
+                f"entity {self.name!r} has no key", where=str(self.origin), hint='name its key column: key="customer_id"'
+            )
         collect(self)
 
     @property

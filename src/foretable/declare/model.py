@@ -28,7 +28,11 @@ class Between:
 def between(low: float, high: float, *, log: bool = False) -> Between:
     """A range for the search: ``between(0.01, 10, log=True)``."""
     if not low < high or (log and low <= 0):
-        raise DeclarationError(f"between({low}, {high}, log={log}) is no range", where=str(caller()))
+        raise DeclarationError(
+            f"between({low}, {high}, log={log}) is no range",
+            where=str(caller()),
+            hint="give the lower end first; with log=True it must be above 0",
+        )
     return Between(low, high, log)
 
 

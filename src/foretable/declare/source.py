@@ -68,7 +68,9 @@ class Source:
                 f"source {self.name} has both time and valid", where=str(self.origin), hint="an event has a time, scd2 history a valid pair"
             )
         if self.valid and len(self.valid) != 2:
-            raise DeclarationError(f"source {self.name}: valid takes two columns", where=str(self.origin))
+            raise DeclarationError(
+                f"source {self.name}: valid takes two columns", where=str(self.origin), hint='write valid=("valid_from", "valid_to")'
+            )
         collect(self)
 
     @property

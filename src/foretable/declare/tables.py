@@ -115,7 +115,9 @@ class Label(DynamicTable):
         super().__post_init__()
         given = [part is not None for part in (self.horizon, self.every, self.start)]
         if any(given) and not all(given):
-            raise DeclarationError(f"label {self.name}: horizon, every and start go together", where=str(self.origin))
+            raise DeclarationError(
+                f"label {self.name}: horizon, every and start go together", where=str(self.origin), hint="give all three, or none"
+            )
         if self.entity is None:
             raise DeclarationError(f"label {self.name} has no entity", where=str(self.origin), hint="add entity=")
         try:

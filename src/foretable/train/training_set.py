@@ -155,7 +155,9 @@ def feature_columns(graph: Graph, model: str) -> dict[str, list[str]]:
         columns = graph.tables[view.name].columns
         if missing := keys - set(columns):
             raise DeclarationError(
-                f"model {model}: feature view {view.name} lacks the label's key {', '.join(sorted(missing))}", where=str(declared.origin)
+                f"model {model}: feature view {view.name} lacks the label's key {', '.join(sorted(missing))}",
+                where=str(declared.origin),
+                hint="label and feature views of a model are about the same entity",
             )
         for name in columns:
             if name.lower() in taken and name not in keys:
