@@ -13,8 +13,8 @@ from foretable.errors import UsageError
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-_UNITS = {"minute": "minutes", "hour": "hours", "day": "days", "week": "weeks"}
-_LENGTH = re.compile(r"\s*(\d+)\s+(minute|hour|day|week|month|year)s?\s*\Z", re.IGNORECASE)
+_UNITS = {"second": "seconds", "minute": "minutes", "hour": "hours", "day": "days", "week": "weeks"}
+_LENGTH = re.compile(r"\s*(\d+)\s+(second|minute|hour|day|week|month|year)s?\s*\Z", re.IGNORECASE)
 
 
 def as_of() -> ir.TimestampValue:
@@ -91,7 +91,7 @@ def interval(text: str) -> tuple[int, str]:
 
 
 def duration(text: str) -> timedelta:
-    """Parse a target lag, ``"5 minutes"``; a month counts 30 days, a year 365."""
+    """Parse ``"5 minutes"`` to a length of time; a month counts 30 days, a year 365."""
     number, unit = interval(text)
     if unit in ("month", "year"):
         return timedelta(days=number * (30 if unit == "month" else 365))
