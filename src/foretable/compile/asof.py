@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlglot import exp
 
-from foretable.declare.tables import Grain
+from foretable.declare.freshness import Grain
 from foretable.errors import RefreshFailed
 
 AS_OF = "as_of"

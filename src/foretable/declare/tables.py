@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from foretable.declare.clock import duration, interval
+from foretable.declare.clock import interval
 from foretable.declare.entity import Entity
+from foretable.declare.freshness import GRAINS, INITIALIZE, REFRESH_MODES, Grain, Initialize, RefreshMode, check_history, one_of
+from foretable.declare.lag import parse_lag
 from foretable.declare.names import LAYERS, SYSTEM, checked, split
 from foretable.declare.origin import Origin, caller, collect
 from foretable.declare.resolve import resolver
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
     from foretable.declare.model import Model
 
-Grain = Literal["minute", "hour", "day"]
 Define = Callable[[], "ir.Table"]
 
 
@@ -53,9 +54,17 @@ class DynamicTable(Rows):
     sql
         its text in DuckDB's dialect.
     target_lag
-        How stale it may get: ``"5 minutes"``, ``"1 day"`` or ``"DOWNSTREAM"``.
+        How stale it may get: ``"5 minutes"``, ``"DOWNSTREAM"`` (as its readers need) or cron, ``"0 6 * * *"``.
     grain
         What ``as_of()`` is cut to.
+    refresh_mode
+        ``AUTO`` recomputes what changed where the query allows it, else everything; ``INCREMENTAL`` refuses a
+        query that does not allow it; ``FULL`` always recomputes everything.
+    initialize
+        ``ON_CREATE``: the next run or refresh builds it. ``ON_SCHEDULE``: the scheduler does, ``refresh --due`` or
+        ``up``; a run or refresh builds it only when it is selected by name.
+    history
+        How long the former versions of its rows are kept, in ``<name>_history``: ``"90 days"``; None keeps none.
     """
 
     entity: Entity | None = None
@@ -63,6 +72,9 @@ class DynamicTable(Rows):
     sql: str = ""
     target_lag: str = "1 day"
     grain: Grain = "day"
+    refresh_mode: RefreshMode = "AUTO"
+    initialize: Initialize = "ON_CREATE"
+    history: str | None = None
     description: str = ""
 
     def __post_init__(self) -> None:
@@ -72,10 +84,13 @@ class DynamicTable(Rows):
             whose = "other files are only read" if catalog else f"layer {layer} is foretable's own"
             raise DeclarationError(f"{self.name} cannot be made: {whose}", where=str(self.origin), hint=f"one of {', '.join(LAYERS[1:-1])}")
         try:
-            if self.target_lag.upper() != "DOWNSTREAM":
-                duration(self.target_lag)
+            parse_lag(self.target_lag)
+            object.__setattr__(self, "grain", one_of(self.grain, "grain", GRAINS))
+            object.__setattr__(self, "refresh_mode", one_of(self.refresh_mode, "refresh_mode", REFRESH_MODES))
+            object.__setattr__(self, "initialize", one_of(self.initialize, "initialize", INITIALIZE))
+            check_history(self.history, self.entity)
         except UsageError as error:
-            raise DeclarationError(error.message, where=str(self.origin), hint=error.hint) from None
+            raise DeclarationError(f"{self.name}: {error.message}", where=str(self.origin), hint=error.hint) from None
         if self.define is not None and inspect.signature(self.define).parameters:
             raise DeclarationError(
                 f"{self.name}: a declared function takes no parameters",
@@ -179,8 +194,17 @@ def _decorator(build: type[DynamicTable], name: str, **options: Any) -> Callable
     return declare
 
 
-def feature_view(name: str, *, entity: Entity, target_lag: str = "1 day", grain: Grain = "day") -> Callable[[Define], FeatureView]:
-    """Declare a query with exactly one row per key of ``entity``.
+def feature_view(
+    name: str,
+    *,
+    entity: Entity,
+    target_lag: str = "1 day",
+    grain: Grain = "day",
+    refresh_mode: RefreshMode = "AUTO",
+    initialize: Initialize = "ON_CREATE",
+    history: str | None = None,
+) -> Callable[[Define], FeatureView]:
+    """Declare a query with exactly one row per key of ``entity``. The options: :class:`DynamicTable`.
 
     Examples
     --------
@@ -191,7 +215,8 @@ def feature_view(name: str, *, entity: Entity, target_lag: str = "1 day", grain:
     >>> usage.kind, usage.description
     ('feature view', 'One row per customer.')
     """
-    return _decorator(FeatureView, name, entity=entity, target_lag=target_lag, grain=grain)
+    options = {"refresh_mode": refresh_mode, "initialize": initialize, "history": history}
+    return _decorator(FeatureView, name, entity=entity, target_lag=target_lag, grain=grain, **options)
 
 
 def label(
@@ -205,16 +230,36 @@ def label(
 
 
 def dynamic_table(
-    name: str, *, entity: Entity | None = None, target_lag: str = "1 day", grain: Grain = "day"
+    name: str,
+    *,
+    entity: Entity | None = None,
+    target_lag: str = "1 day",
+    grain: Grain = "day",
+    refresh_mode: RefreshMode = "AUTO",
+    initialize: Initialize = "ON_CREATE",
+    history: str | None = None,
 ) -> Callable[[Define], DynamicTable]:
-    """Declare any query that is to be kept fresh, such as a clean layer or a roll-up."""
-    return _decorator(DynamicTable, name, entity=entity, target_lag=target_lag, grain=grain)
+    """Declare any query that is to be kept fresh, such as a clean layer or a roll-up. The options: :class:`DynamicTable`."""
+    options = {"refresh_mode": refresh_mode, "initialize": initialize, "history": history}
+    return _decorator(DynamicTable, name, entity=entity, target_lag=target_lag, grain=grain, **options)
 
 
 def scoring_table(
-    name: str, *, model: Model, over: Rows | None = None, keep: Sequence[str] = (), target_lag: str = "1 day", grain: Grain = "day"
+    name: str,
+    *,
+    model: Model,
+    over: Rows | None = None,
+    keep: Sequence[str] = (),
+    target_lag: str = "1 day",
+    grain: Grain = "day",
+    refresh_mode: RefreshMode = "AUTO",
+    initialize: Initialize = "ON_CREATE",
+    history: str | None = None,
 ) -> ScoringTable:
-    """Declare a table of predictions: ``ft.scoring_table("predictions.churn", model=churn, keep=["plan"])``."""
+    """Declare a table of predictions: ``ft.scoring_table("predictions.churn", model=churn, keep=["plan"])``.
+
+    The options: :class:`DynamicTable`; with ``history="90 days"`` the predictions of any moment since can be asked for.
+    """
     return ScoringTable(
         name=name,
         model=model,
@@ -223,6 +268,9 @@ def scoring_table(
         entity=getattr(over, "entity", None) or model.label.entity,
         target_lag=target_lag,
         grain=grain,
+        refresh_mode=refresh_mode,
+        initialize=initialize,
+        history=history,
         description=f"Predictions of model {model.name}.",
         origin=caller(),
     )
