@@ -25,6 +25,7 @@ from rivals import Frames, compare, delete_insert, export, rebuild
 from usage import CUSTOMERS, FEATURES, INTERACTIONS, START, THREADS, TRANSACTIONS, TREES, World, at, features, fill, moment, scores
 
 from foretable.compile import Graph
+from foretable.refresh import Built
 from foretable.run import prepare, run
 from foretable.session import Session
 
@@ -130,7 +131,14 @@ def _wave(connection: duckdb.DuckDBPyConnection, graph: Graph, clock: datetime, 
     done = run(connection, at(graph, clock), train=False, full_refresh=full_refresh).wave
     if done.failed or done.blocked:
         raise AssertionError(f"the wave left tables behind: {done.failed} {done.blocked}")
-    return ", ".join(f"{built.action} {built.table.partition('.')[0]}" for built in done.built)
+    return ", ".join(_told(built) for built in done.built)
+
+
+def _told(built: Built) -> str:
+    layer = built.table.partition(".")[0]
+    if built.action != "INCREMENTAL":
+        return f"{layer} {built.action}"
+    return f"{layer} {built.dirty:,} keys, {built.inserted + built.updated + built.deleted:,} rows"
 
 
 def _require_exact(connection: duckdb.DuckDBPyConnection, layer: str) -> None:
