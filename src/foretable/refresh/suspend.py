@@ -55,14 +55,20 @@ def record_result(connection: duckdb.DuckDBPyConnection, name: str, failed: bool
     if not failed:
         connection.execute("DELETE FROM foretable.schedules WHERE table_name = ?", [name])
         return
-    _open(connection, name)
-    connection.execute(
-        "UPDATE foretable.schedules SET failures = failures + 1, attempted_at = ?, definition = ?, message = ? WHERE table_name = ?",
-        [datetime.now(UTC).replace(tzinfo=None), definition, message, name],
-    )
+    record_waiting(connection, name, message, definition)
+    connection.execute("UPDATE foretable.schedules SET failures = failures + 1 WHERE table_name = ?", [name])
     failures = connection.execute("SELECT failures FROM foretable.schedules WHERE table_name = ?", [name]).fetchall()[0][0]
     if failures >= FAILURES:
         suspend(connection, [name], f"{failures} scheduled refreshes in a row failed: {message}")
+
+
+def record_waiting(connection: duckdb.DuckDBPyConnection, name: str, message: str, definition: str = "") -> None:
+    """Note that a scheduled refresh could not build a table for want of something else; that is no failure of its own."""
+    _open(connection, name)
+    connection.execute(
+        "UPDATE foretable.schedules SET attempted_at = ?, definition = ?, message = ? WHERE table_name = ?",
+        [datetime.now(UTC).replace(tzinfo=None), definition, message, name],
+    )
 
 
 def _open(connection: duckdb.DuckDBPyConnection, name: str) -> None:

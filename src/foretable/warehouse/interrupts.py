@@ -29,7 +29,12 @@ def is_interrupt(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and isinstance(error.__cause__, KeyboardInterrupt)
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
+def interrupt_all() -> None:
+    """Have every open connection stop the query that it runs."""
     for connection in list(_open):
         connection.interrupt()
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    interrupt_all()
     signal.default_int_handler(number, frame)
