@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -16,15 +17,17 @@ from foretable.errors import ForetableError, TrainingError, WarehouseError
 from foretable.progress import Listener, Progress, silent
 from foretable.publish import publish
 from foretable.refresh.fingerprint import declaration_fingerprint
-from foretable.refresh.observe import observe
+from foretable.refresh.history import next_wave
 from foretable.refresh.plan import Plan, plan
+from foretable.refresh.state import State
+from foretable.refresh.step import count_dirty
 from foretable.refresh.sync import mount_files, require_recorded
 from foretable.refresh.watermark import now
-from foretable.refresh.wave import WaveReport, run_wave
-from foretable.registry import champion, past_champions, promote, versions
+from foretable.refresh.wave import WaveReport, look, run_wave
+from foretable.registry import champion, find_version, past_champions, promote, versions
 from foretable.train import TrainingReport, train_model
 from foretable.train.training_set import build_training_set
-from foretable.warehouse import ensure_catalog, translate
+from foretable.warehouse import ensure_catalog, rolled_back, translate
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,14 @@ def make_plan(
     select: Collection[str] | None = None,
     train: bool = True,
     full_refresh: bool = False,
+    as_of: datetime | None = None,
 ) -> Plan:
-    """What ``run`` would do now."""
-    clock = now(graph)
-    return plan(graph, observe(connection, graph, clock), clock, select=select, train=train, full_refresh=full_refresh)
+    """What ``run`` would do now; what is detected on the way is forgotten again."""
+    clock = as_of or now(graph)
+    with rolled_back(connection):
+        state = look(connection, graph, clock, next_wave(connection))
+        planned = plan(graph, state, clock, select=select, train=train, full_refresh=full_refresh)
+        return replace(planned, builds=tuple(count_dirty(connection, graph, state, build) for build in planned.builds))
 
 
 def run(
@@ -80,6 +87,8 @@ def run(
     prune: bool = False,
     replaced: Collection[str] = (),
     trials: int | None = None,
+    as_of: datetime | None = None,
+    trigger: str = "RUN",
     listen: Listener = silent,
 ) -> RunReport:
     """Bring the selected tables up to date.
@@ -102,18 +111,18 @@ def run(
         Sources whose content was replaced just now: models that learned from them learn again.
     trials
         Search trials per candidate; the project's setting, else the model's, where None.
+    as_of
+        The clock of this run, in UTC; None means the project's.
+    trigger
+        What asked for it: ``RUN``, ``REFRESH``, ``SCHEDULED`` or ``STATEMENT``.
     listen
         Told about every model and table.
     """
     start = time.perf_counter()
-    clock = now(graph)
-    state = observe(connection, graph, clock)
-    planned = plan(graph, state, clock, select=select, train=train, full_refresh=full_refresh)
+    clock = as_of or now(graph)
     relearn = _learned_from(graph, replaced, select) if train else set()
-    wanted = sorted(relearn | {step.model for step in planned.trainings})
+    wanted = sorted(relearn | set(untrained_models(connection, graph, select))) if train else []
     trainings, untrained = _train(connection, graph, wanted, relearn, trials or graph.project.config.trials, listen)
-    if wanted:  # champions may have changed; else a second scan of every source would find the same
-        state = observe(connection, graph, clock)
     # What was learned from rows that are gone must not score those that replaced them.
     held = {
         table: f"model {name} could not learn from the replaced rows"
@@ -122,12 +131,19 @@ def run(
         if name in graph.tables[table].models
     }
 
-    def replan(failed: dict[str, str]) -> Plan:
+    def planner(state: State, failed: dict[str, str]) -> Plan:
         return plan(graph, state, clock, select=select, train=False, full_refresh=full_refresh, without=held | failed)
 
-    report = run_wave(connection, graph, state, replan, trigger="RUN" if train else "REFRESH", prune=prune, listen=listen)
+    report = run_wave(connection, graph, clock, planner, trigger=trigger, prune=prune, listen=listen)
     published = _publish(connection, graph, report)
     return RunReport(tuple(trainings), report, published, time.perf_counter() - start, untrained)
+
+
+def untrained_models(connection: duckdb.DuckDBPyConnection, graph: Graph, select: Collection[str] | None) -> list[str]:
+    """Models that the selected tables call and that have no version of their declaration."""
+    chosen = [name for name in graph.refreshed if select is None or name in select]
+    needed = {model for name in chosen for model in graph.tables[name].models}
+    return sorted(model for model in needed if find_version(connection, model, declaration_fingerprint(graph, model)) is None)
 
 
 def _train(

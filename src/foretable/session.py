@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from foretable.declare.project import find_root, read_config
@@ -15,6 +13,8 @@ from foretable.errors import WarehouseError
 from foretable.progress import Listener, silent
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import duckdb
     import pyarrow as pa
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from foretable.declare.project import Config, Project
     from foretable.quality import IngestReport, RedriveReport
     from foretable.refresh import Plan
+    from foretable.refresh.due import Agenda
     from foretable.run import RunReport
     from foretable.train import TrainingReport
 
@@ -108,17 +109,9 @@ class Session:
 
     def start_warehouse(self) -> bool:
         """Copy the project's sample to the warehouse where there is none; True when it was copied."""
-        sample = self._sample()
-        if sample is None or self.warehouse.exists():
-            return False
-        copy = self.warehouse.with_name(f"{self.warehouse.name}.tmp")
-        shutil.copyfile(sample, copy)
-        copy.rename(self.warehouse)
-        return True
+        from foretable.sample import start_from_sample
 
-    def _sample(self) -> Path | None:
-        sample = self.root / self.config.sample if self.config.sample else None
-        return sample if sample is not None and sample.exists() else None
+        return start_from_sample(self.root, self.config)
 
     def _record(self, connection: duckdb.DuckDBPyConnection, *, only_missing: bool) -> list[str]:
         from foretable.refresh.sync import mount_files, sync_schemas
@@ -164,20 +157,17 @@ class Session:
         """Tables that --select and --exclude name; None means all."""
         return self.graph.select(select, exclude) if select or exclude else None
 
-    def plan(self, select: Sequence[str] = (), exclude: Sequence[str] = (), *, full_refresh: bool = False) -> Plan:
+    def plan(
+        self, select: Sequence[str] = (), exclude: Sequence[str] = (), *, full_refresh: bool = False, as_of: datetime | None = None
+    ) -> Plan:
         """What a run would do, and why; no table is touched. Without a warehouse it looks at a copy of the sample."""
         from foretable.run import make_plan, prepare
+        from foretable.sample import warehouse_or_sample
 
-        with TemporaryDirectory() as folder:
-            path = self.warehouse
-            if not path.exists():
-                path = Path(folder) / path.name
-                if (sample := self._sample()) is not None:
-                    shutil.copyfile(sample, path)
-            with self._opened(path, write=True) as connection:
-                self._record(connection, only_missing=True)
-                prepare(connection, self.graph)
-                return make_plan(connection, self.graph, select=self.selected(select, exclude), full_refresh=full_refresh)
+        with warehouse_or_sample(self.root, self.config) as path, self._opened(path, write=True) as connection:
+            self._record(connection, only_missing=True)
+            prepare(connection, self.graph)
+            return make_plan(connection, self.graph, select=self.selected(select, exclude), full_refresh=full_refresh, as_of=as_of)
 
     def run(
         self,
@@ -189,6 +179,8 @@ class Session:
         full_refresh: bool = False,
         prune: bool = False,
         trials: int | None = None,
+        as_of: datetime | None = None,
+        trigger: str = "RUN",
         listen: Listener = silent,
     ) -> RunReport:
         """Train what has no version, bring the tables up to date, publish.
@@ -199,7 +191,7 @@ class Session:
             As ``--select`` and ``--exclude``; nothing means all tables.
         replace
             Sources that are loaded from a file first, ``{"raw.orders": "orders.csv"}``.
-        train, full_refresh, prune, trials
+        train, full_refresh, prune, trials, as_of, trigger
             As for :func:`foretable.run.run`.
         listen
             Told about every model and table.
@@ -219,8 +211,15 @@ class Session:
         with self._prepared() as connection:
             return run(
                 connection, self.graph, select=self.selected(select, exclude), train=train, full_refresh=full_refresh,
-                prune=prune, replaced=list(replaced), trials=trials, listen=listen,
+                prune=prune, replaced=list(replaced), trials=trials, as_of=as_of, trigger=trigger, listen=listen,
             )  # fmt: skip
+
+    def agenda(self) -> Agenda:
+        """Which tables are due now, and when the next one will be."""
+        from foretable.refresh.schedule import read_agenda
+
+        with self._prepared() as connection:
+            return read_agenda(connection, self.graph)
 
     def train(self, model: str, *, trials: int | None = None, listen: Listener = silent) -> TrainingReport:
         """Train every candidate of a model and let the best one through the gate."""

@@ -11,6 +11,8 @@ from sqlglot import exp
 
 from foretable.compile.asof import AS_OF, MODEL_VERSION
 from foretable.compile.graph import Compiled, Graph
+from foretable.compile.history import check_histories
+from foretable.compile.mode import table_mode
 from foretable.compile.point_in_time import check_training
 from foretable.compile.recorded import Columns, read_recorded
 from foretable.compile.references import macros_of, models_of, reached, tables_of
@@ -56,6 +58,7 @@ def compile_project(project: Project) -> Graph:
     finally:
         compiler.close()
     graph = Graph(project, compiler.done, compiler.schemas)
+    check_histories(graph)
     for model in project.models:
         check_training(graph, model)
     return graph
@@ -163,6 +166,7 @@ class _Compiler:
             models=models_of(names, self.project.models),
             columns=columns,
             fingerprint=hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16],
+            analysis=table_mode(declared, tree, columns, {name: self._columns(name) for name in upstream}, self.project),
         )
 
     def _tree(self, declared: DynamicTable) -> Any:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from sqlglot import exp
 
+from foretable.compile.incremental.shape import Analysis
 from foretable.compile.recorded import Columns
 from foretable.declare.entity import Entity
 from foretable.declare.project import Project
@@ -20,7 +21,8 @@ class Compiled:
     """One table: its query with ``as_of()`` still open, and what it stands on.
 
     ``upstream`` are the tables and sources it reads, ``models`` whose champion it calls; ``fingerprint``
-    changes exactly when the query, the macros in it, the types or the key change.
+    changes exactly when the query, the macros in it, the types or the key change; ``analysis`` tells
+    whether changed keys alone can be recomputed.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Compiled:
     models: tuple[str, ...]
     columns: Columns
     fingerprint: str
+    analysis: Analysis
 
     @property
     def kind(self) -> str:

@@ -101,6 +101,11 @@ def drop_history(connection: duckdb.DuckDBPyConnection, name: str) -> None:
         connection.execute("DELETE FROM foretable.histories WHERE table_name = ?", [name])
 
 
+def kept_histories(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Tables whose history is kept."""
+    return {name for (name,) in connection.execute("SELECT table_name FROM foretable.histories").fetchall()}
+
+
 def _kept_at(connection: duckdb.DuckDBPyConnection, name: str) -> datetime | None:
     """The last moment at which a history took something in; None where none is kept."""
     rows = connection.execute("SELECT kept_at FROM foretable.histories WHERE table_name = ?", [name]).fetchall()

@@ -2,35 +2,68 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 import duckdb
 
 from foretable.compile.graph import Graph
-from foretable.refresh.fingerprint import declaration_fingerprint, source_fingerprint
+from foretable.refresh.feeds.feed import FeedState
+from foretable.refresh.feeds.log import read_states
+from foretable.refresh.fingerprint import declaration_fingerprint
 from foretable.refresh.state import SourceState, State, TableState
-from foretable.refresh.watermark import source_watermark
+from foretable.refresh.suspend import suspended
+from foretable.refresh.wanted import wanted_feeds
+from foretable.refresh.watermark import is_late, source_watermark
 from foretable.registry import champion, find_version
+
+TABLES = "SELECT name, definition, as_of, row_count, epoch, models, rules, refreshed_at FROM foretable.tables"
+EXISTING = "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE database_name = current_database()"
 
 
 def observe(connection: duckdb.DuckDBPyConnection, graph: Graph, clock: datetime) -> State:
-    """Read the state that a plan needs; one scan of every source."""
-    rows = connection.execute("SELECT name, definition, inputs, as_of, row_count, wave FROM foretable.tables").fetchall()
-    there = connection.execute(
-        "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE database_name = current_database()"
-    ).fetchall()
-    champions = {name: found.version for name in graph.project.models if (found := champion(connection, name)) is not None}
-    trained = {name for name in graph.project.models if find_version(connection, name, declaration_fingerprint(graph, name)) is not None}
+    """Read the state that a plan needs, as the last detection left it.
+
+    Parameters
+    ----------
+    connection
+        The warehouse; in a wave after :func:`foretable.refresh.feeds.detect.detect`, in the same transaction.
+    graph
+        The compiled project.
+    clock
+        Now, in UTC.
+    """
+    there = connection.execute(EXISTING).fetchall()
     return State(
-        tables={row[0]: TableState(*row[1:]) for row in rows},
-        sources={name: _source_state(connection, graph, name, clock) for name in sorted(graph.schemas)},
-        champions=champions,
-        trained=frozenset(trained),
+        tables=_tables(connection),
+        sources={name: _source(connection, graph, name, clock) for name in sorted(graph.schemas)},
+        feeds=read_feeds(connection, graph),
+        champions={name: found.version for name in graph.project.models if (found := champion(connection, name)) is not None},
+        trained=frozenset(name for name in graph.project.models if _is_trained(connection, graph, name)),
         existing=frozenset(name.lower() for (name,) in there),
         rules={name: schema.fingerprint for name, schema in graph.project.schemas.items()},
+        suspended=suspended(connection),
     )
 
 
-def _source_state(connection: duckdb.DuckDBPyConnection, graph: Graph, name: str, clock: datetime) -> SourceState:
-    fingerprint, count = source_fingerprint(connection, name, graph.schemas[name])
-    return SourceState(fingerprint, count, source_watermark(connection, graph, name, clock))
+def _tables(connection: duckdb.DuckDBPyConnection) -> dict[str, TableState]:
+    rows = connection.execute(TABLES).fetchall()
+    return {
+        name: TableState(definition, as_of, row_count, epoch or 0, json.loads(models or "{}"), rules, refreshed_at)
+        for name, definition, as_of, row_count, epoch, models, rules, refreshed_at in rows
+    }
+
+
+def read_feeds(connection: duckdb.DuckDBPyConnection, graph: Graph) -> dict[tuple[str, tuple[str, ...]], FeedState]:
+    """How far back the change feeds of a project reach and which wave logged the last change, by table and columns."""
+    known = read_states(connection)
+    return {(feed.table, feed.keys): known[feed.name] for feed in wanted_feeds(graph) if feed.name in known}
+
+
+def _is_trained(connection: duckdb.DuckDBPyConnection, graph: Graph, model: str) -> bool:
+    return find_version(connection, model, declaration_fingerprint(graph, model)) is not None
+
+
+def _source(connection: duckdb.DuckDBPyConnection, graph: Graph, name: str, clock: datetime) -> SourceState:
+    known = source_watermark(connection, graph, name, clock)
+    return SourceState(known, is_late(graph.project.sources[name], known, clock))

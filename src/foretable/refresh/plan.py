@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 from foretable.compile.asof import cut, uses_as_of
 from foretable.compile.graph import Graph
-from foretable.refresh.state import State
+from foretable.refresh.state import State, TableState
+from foretable.refresh.wanted import effects_of
 
-Action = Literal["NO_DATA", "FULL", "REINITIALIZE"]
+Action = Literal["NO_DATA", "INCREMENTAL", "FULL", "REINITIALIZE"]
 
 
 @dataclass(frozen=True)
@@ -28,14 +27,16 @@ class Train:
 class Build:
     """Bring a table to ``as_of``; NO_DATA leaves it alone.
 
-    ``inputs`` identifies everything the content follows from, so that an equal one means nothing to do.
+    ``dirty`` is the number of keys that may have changed, where it was counted. ``waits`` says that a
+    table it reads is refreshed first: what it needs is decided again at its turn.
     """
 
     table: str
     action: Action
     reason: str
     as_of: datetime
-    inputs: str
+    dirty: int | None = None
+    waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,18 +98,16 @@ def plan(
     chosen = [name for name in graph.refreshed if select is None or name in select]
     blocked = _blocked(graph, state, chosen, train, without or {})
     trainings = tuple(_trainings(graph, state, chosen)) if train else ()
-    inputs: dict[str, str] = {}
-    builds = []
-    for name in graph.refreshed:
-        as_of = table_as_of(graph, state, name, clock)
-        if name not in chosen or name in blocked:
-            # What is made from it will read what is there, which must not count as up to date.
-            inputs[name] = state.tables[name].inputs if name in state.tables else ""
-            continue
-        inputs[name] = _inputs(graph, state, name, as_of, inputs)
-        builds.append(_build(graph, state, name, as_of, inputs[name], full_refresh, {step.model for step in trainings}))
+    training = {step.model for step in trainings}
+    builds: dict[str, Build] = {}
+    for name in chosen:
+        if name not in blocked:
+            as_of = table_as_of(graph, state, name, clock)
+            moving = [parent for parent in graph.tables[name].upstream if parent in builds and builds[parent].action != "NO_DATA"]
+            decided = decide(graph, state, name, as_of, full_refresh=full_refresh, training=training, moving=moving)
+            builds[name] = replace(decided, waits=bool(moving) and not full_refresh)
     drops = tuple(Drop(name) for name in sorted(state.tables) if name not in graph.refreshed)
-    return Plan(trainings, tuple(builds), drops, blocked)
+    return Plan(trainings, tuple(builds.values()), drops, blocked)
 
 
 def table_as_of(graph: Graph, state: State, name: str, clock: datetime) -> datetime:
@@ -117,6 +116,83 @@ def table_as_of(graph: Graph, state: State, name: str, clock: datetime) -> datet
     held = [state.sources[source].watermark for source in sources if graph.project.sources[source].holds_clock]
     known = min([clock, *(moment for moment in held if moment is not None)])
     return cut(known, graph.tables[name].declared.grain, graph.project.config.time_zone)
+
+
+def decide(
+    graph: Graph,
+    state: State,
+    name: str,
+    as_of: datetime,
+    *,
+    full_refresh: bool = False,
+    training: Collection[str] = (),
+    moving: Collection[str] = (),
+) -> Build:
+    """What one table needs, given what has changed up to now.
+
+    Parameters
+    ----------
+    full_refresh
+        Build it, changed or not.
+    training
+        Models that are trained before the wave.
+    moving
+        Tables that it reads, which the same wave has not refreshed yet: they may change.
+    """
+    before = state.tables.get(name)
+    if before is None or name not in state.existing:
+        return Build(name, "REINITIALIZE", "new table" if before is None else "the table is gone", as_of)
+    if before.definition != graph.tables[name].fingerprint:
+        return Build(name, "REINITIALIZE", "its definition changed", as_of)
+    if reason := "asked for" if full_refresh else _rebuild(graph, state, name, before, training):
+        return Build(name, "FULL", reason, as_of)
+    if graph.tables[name].analysis.reason:
+        reason = _clock(graph, name, before, as_of) or _changed(graph, state, name, before, moving)
+        return Build(name, "FULL" if reason else "NO_DATA", reason or "nothing changed", as_of)
+    return _incremental(graph, state, name, before, as_of, moving)
+
+
+def _rebuild(graph: Graph, state: State, name: str, before: TableState, training: Collection[str]) -> str:
+    """Why all rows must be computed, whatever has changed upstream."""
+    for model in graph.tables[name].models:
+        if model in training:
+            return f"model {model} is trained first"
+        if before.models.get(model) != state.champions.get(model):
+            return f"model {model} is now version {state.champions.get(model)}"
+    if before.rules != state.rules.get(name):
+        return "its schema changed"
+    for effect in effects_of(graph, name):
+        feed = state.feeds.get((effect.table, effect.columns))
+        if feed is None or feed.complete_from > before.epoch:
+            return f"what changed in {effect.table} since its last refresh is not known"
+    return ""
+
+
+def _incremental(graph: Graph, state: State, name: str, before: TableState, as_of: datetime, moving: Collection[str]) -> Build:
+    analysis = graph.tables[name].analysis
+    ticked = _clock(graph, name, before, as_of)
+    if ticked and analysis.volatile:
+        return Build(name, "FULL", f"{ticked}, and every row looks at the clock: {analysis.volatile}", as_of)
+    for effect in effects_of(graph, name):
+        if not effect.columns and state.feeds[effect.table, effect.columns].changed_at > before.epoch:
+            return Build(name, "FULL", f"{effect.table} changed, and every row depends on all of it", as_of)
+    reason = _changed(graph, state, name, before, moving) or (ticked if analysis.boundaries else "")
+    return Build(name, "INCREMENTAL" if reason else "NO_DATA", reason or "nothing changed", as_of)
+
+
+def _clock(graph: Graph, name: str, before: TableState, as_of: datetime) -> str:
+    """That the clock has moved, for a table that looks at it."""
+    if before.as_of == as_of or not uses_as_of(graph.tables[name].query):
+        return ""
+    return f"as_of moved from {before.as_of:%Y-%m-%d %H:%M}" if before.as_of else "as_of moved"
+
+
+def _changed(graph: Graph, state: State, name: str, before: TableState, moving: Collection[str]) -> str:
+    effects = effects_of(graph, name)
+    changed = {effect.table for effect in effects if state.feeds[effect.table, effect.columns].changed_at > before.epoch}
+    if changed:
+        return f"{', '.join(sorted(changed))} changed"
+    return f"{min(moving)} is refreshed" if moving else ""
 
 
 def _trainings(graph: Graph, state: State, chosen: Collection[str]) -> list[Train]:
@@ -133,13 +209,17 @@ def _blocked(graph: Graph, state: State, chosen: Collection[str], train: bool, w
     blocked: dict[str, str] = {}
     for name in graph.refreshed:
         stuck = [parent for parent in graph.tables[name].upstream if parent in blocked]
-        if reason := without.get(name) or _no_version(graph, state, name, train) or _silent(graph, state, name):
+        if reason := without.get(name) or _suspended(state, name) or _no_version(graph, state, name, train) or _silent(graph, state, name):
             blocked[name] = reason
         elif stuck:
-            blocked[name] = f"{stuck[0]} was not built"
+            blocked[name] = f"{stuck[0]} {'is suspended' if stuck[0] in state.suspended else 'was not built'}"
         elif absent := [p for p in graph.tables[name].upstream if p in graph.tables and p not in chosen and p not in state.existing]:
             blocked[name] = f"{absent[0]} is not built yet; add it: --select +{name}"
     return {name: reason for name, reason in blocked.items() if name in chosen}
+
+
+def _suspended(state: State, name: str) -> str:
+    return f"suspended ({state.suspended[name]}); resume it: foretable resume {name}" if name in state.suspended else ""
 
 
 def _no_version(graph: Graph, state: State, name: str, train: bool) -> str:
@@ -158,33 +238,3 @@ def _silent(graph: Graph, state: State, name: str) -> str:
         if declared is not None and declared.holds_clock and state.sources[source].watermark is None:
             return f"source {source} holds no event yet; load it: foretable ingest {source} FILE, or declare it sparse=True"
     return ""
-
-
-def _inputs(graph: Graph, state: State, name: str, as_of: datetime, upstream: Mapping[str, str]) -> str:
-    compiled = graph.tables[name]
-    parts = {
-        "definition": compiled.fingerprint,
-        "as_of": as_of.isoformat() if uses_as_of(compiled.query) else None,
-        "sources": {source: state.sources[source].fingerprint for source in compiled.upstream if source in state.sources},
-        "tables": {parent: upstream[parent] for parent in compiled.upstream if parent in upstream},
-        "models": {model: state.champions.get(model) for model in compiled.models},
-        "rules": state.rules.get(name),
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _build(graph: Graph, state: State, name: str, as_of: datetime, inputs: str, full_refresh: bool, training: Collection[str]) -> Build:
-    before = state.tables.get(name)
-    retrained = sorted(set(training) & set(graph.tables[name].models))
-    if before is None or name not in state.existing:
-        return Build(name, "REINITIALIZE", "new table" if before is None else "the table is gone", as_of, inputs)
-    if before.definition != graph.tables[name].fingerprint:
-        return Build(name, "REINITIALIZE", "its definition changed", as_of, inputs)
-    if full_refresh:
-        return Build(name, "FULL", "asked for", as_of, inputs)
-    if retrained:
-        return Build(name, "FULL", f"model {retrained[0]} is trained first", as_of, inputs)
-    if before.inputs == inputs:
-        return Build(name, "NO_DATA", "nothing changed", as_of, inputs)
-    reason = f"as_of moved from {before.as_of:%Y-%m-%d %H:%M}" if before.as_of and before.as_of != as_of else "its inputs changed"
-    return Build(name, "FULL", reason, as_of, inputs)

@@ -10,6 +10,8 @@ import duckdb
 
 from foretable.compile.asof import before
 from foretable.compile.graph import Graph
+from foretable.declare.clock import interval
+from foretable.declare.source import Source
 from foretable.sql import column, statement, table
 
 
@@ -38,6 +40,14 @@ def source_watermark(connection: duckdb.DuckDBPyConnection, graph: Graph, name: 
     query = statement("SELECT CAST(max($time) AS TIMESTAMP) FROM $source WHERE $time <= ?", time=column(source.time), source=table(name))
     found: datetime | None = connection.execute(query, [limit]).fetchall()[0][0]
     return found.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None) if found is not None and days else found
+
+
+def is_late(source: Source, known: datetime | None, clock: datetime) -> bool:
+    """Whether a source's last event lies further back than its ``max_staleness`` allows."""
+    if source.max_staleness is None:
+        return False
+    number, unit = interval(source.max_staleness)
+    return known is None or known < before(clock, number, unit)
 
 
 def watermark(connection: duckdb.DuckDBPyConnection, graph: Graph, names: Iterable[str], clock: datetime) -> datetime:

@@ -3,9 +3,20 @@
 from foretable.warehouse.catalog import ensure_catalog
 from foretable.warehouse.copies import backup, restore
 from foretable.warehouse.failures import translate
-from foretable.warehouse.interrupts import is_interrupt
+from foretable.warehouse.interrupts import interrupt_all, is_interrupt
 from foretable.warehouse.open import open_warehouse
-from foretable.warehouse.transaction import wave
+from foretable.warehouse.transaction import rolled_back, wave
 from foretable.warehouse.version import CATALOG_VERSION
 
-__all__ = ["CATALOG_VERSION", "backup", "ensure_catalog", "is_interrupt", "open_warehouse", "restore", "translate", "wave"]
+__all__ = [
+    "CATALOG_VERSION",
+    "backup",
+    "ensure_catalog",
+    "interrupt_all",
+    "is_interrupt",
+    "open_warehouse",
+    "restore",
+    "rolled_back",
+    "translate",
+    "wave",
+]

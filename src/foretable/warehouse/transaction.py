@@ -40,3 +40,15 @@ def wave(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConne
             if stopped:
                 raise KeyboardInterrupt from error
             raise
+
+
+@contextmanager
+def rolled_back(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Run the block in a transaction that is rolled back at its end: a look ahead that leaves nothing."""
+    with _one_at_a_time:
+        connection.execute("BEGIN TRANSACTION")
+        try:
+            yield connection
+        finally:
+            with suppress(duckdb.Error):
+                connection.execute("ROLLBACK")

@@ -5,6 +5,7 @@ ALTER TABLE foretable.tables ADD COLUMN "mode" VARCHAR;         -- 'INCREMENTAL'
 ALTER TABLE foretable.tables ADD COLUMN mode_reason VARCHAR;    -- why it is FULL
 ALTER TABLE foretable.tables ADD COLUMN models JSON;            -- version of each model that scored it
 ALTER TABLE foretable.tables ADD COLUMN rules VARCHAR;          -- fingerprint of its schema
+ALTER TABLE foretable.tables DROP COLUMN inputs;                -- epochs tell it now
 
 ALTER TABLE foretable.tables ADD COLUMN next_due TIMESTAMP;     -- when the target lag runs out; NULL: it has no pace of its own
 ALTER TABLE foretable.tables ADD COLUMN sources VARCHAR[];      -- every source that it is made from
@@ -27,8 +28,17 @@ ALTER TABLE foretable.refresh_history ADD COLUMN deleted BIGINT;
 ALTER TABLE foretable.refresh_history ADD COLUMN dirty BIGINT;          -- keys that might have changed
 ALTER TABLE foretable.refresh_history ADD COLUMN timings JSON;          -- seconds per step
 
+ALTER TABLE foretable.sources DROP COLUMN fingerprint;
+ALTER TABLE foretable.sources DROP COLUMN row_count;
 ALTER TABLE foretable.sources ADD COLUMN max_staleness VARCHAR;
 ALTER TABLE foretable.sources ADD COLUMN is_late BOOLEAN;               -- its last event is older than max_staleness allows
+
+-- Tables whose change history is being kept, in <name>_history.
+CREATE TABLE foretable.histories (
+    table_name VARCHAR,
+    since TIMESTAMP,            -- from when on every version is there
+    kept_at TIMESTAMP           -- the last moment that brought or ended a version
+);
 
 -- One row per change feed: the changed values of some columns of a table, logged wave by wave in foretable_feeds.
 CREATE TABLE foretable.feeds (
@@ -107,4 +117,5 @@ COMMENT ON COLUMN foretable.table_status.next_due IS 'When the target lag runs o
 COMMENT ON COLUMN foretable.table_status.failures IS 'Scheduled refreshes that failed in a row; five suspend it';
 COMMENT ON COLUMN foretable.table_status.failure IS 'Why the last of them failed, or what it waits for';
 COMMENT ON TABLE foretable.schedules IS 'One row per table that failed or was suspended';
+COMMENT ON TABLE foretable.histories IS 'One row per table whose former versions are kept';
 COMMENT ON TABLE foretable.feeds IS 'One row per change feed, by which tables learn which keys changed';

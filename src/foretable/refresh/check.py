@@ -1,0 +1,83 @@
+"""What staged rows must be before a table takes them: the declared columns, the rules, one row per key."""
+
+from __future__ import annotations
+
+import duckdb
+from sqlglot import exp
+
+from foretable.compile.graph import Compiled, Graph
+from foretable.errors import QualityViolation
+from foretable.quality import require, split_clean
+from foretable.refresh.stage import STAGED
+from foretable.sql import column, render, statement, table
+
+
+def keep_declared(connection: duckdb.DuckDBPyConnection, compiled: Compiled) -> None:
+    """Leave out what ``SELECT *`` has taken from columns that a source got since its schema was recorded."""
+    known = {name.lower() for name in compiled.columns}
+    for name, *_ in connection.execute(statement("DESCRIBE $staged", staged=exp.select("*").from_(table(STAGED)))).fetchall():
+        if name.lower() not in known:
+            drop = statement("ALTER TABLE $staged DROP COLUMN $extra", staged=table(STAGED), extra=exp.to_identifier(name, quoted=True))
+            connection.execute(drop)
+
+
+def require_rules(connection: duckdb.DuckDBPyConnection, graph: Graph, compiled: Compiled, wave: int) -> int:
+    """Check the staged rows: layer ``clean`` sends bad ones to quarantine, every other layer refuses.
+
+    Returns
+    -------
+    int
+        How many rows went to quarantine.
+    """
+    declared = graph.project.schemas.get(compiled.name)
+    if declared is None:
+        return 0
+    if compiled.name.startswith("clean."):
+        return int(split_clean(connection, "staged", compiled.name, declared.schema, wave))
+    require(connection, "staged", declared.schema, name=compiled.name)
+    return 0
+
+
+def require_key(connection: duckdb.DuckDBPyConnection, compiled: Compiled) -> None:
+    """Refuse two rows for one key, and a key that is NULL.
+
+    Raises
+    ------
+    QualityViolation
+        Names table and keys.
+    """
+    if compiled.entity is None:
+        return
+    keys = [column(key) for key in compiled.entity.keys]
+    rows = exp.select(*keys).from_(table(STAGED))
+    duplicated = rows.group_by(*keys).having("count(*) > 1")
+    empty = rows.where(exp.or_(*(key.is_(exp.null()) for key in keys)))
+    for query, problem in ((duplicated, "more than one row for"), (empty, "a NULL key in")):
+        found = connection.execute(render(query.limit(3))).fetchall()
+        if found:
+            shown = ", ".join(str(row[0]) if len(row) == 1 else str(row) for row in found)
+            raise QualityViolation(
+                f"{problem} {compiled.entity.name} {shown}",
+                where=compiled.name,
+                hint=f"a {compiled.kind} has exactly one row per {', '.join(compiled.entity.keys)}; group or deduplicate",
+            )
+
+
+def require_determined(connection: duckdb.DuckDBPyConnection, compiled: Compiled) -> None:
+    """Refuse an ASOF join whose right side has two rows for one key and time: which of them counts would be chance.
+
+    Raises
+    ------
+    QualityViolation
+        Names table and key.
+    """
+    for name, columns in compiled.analysis.unique:
+        keys = [column(key) for key in columns]
+        twice = exp.select(*keys).from_(table(name)).group_by(*keys).having("count(*) > 1").limit(1)
+        found = connection.execute(render(twice)).fetchall()
+        if found:
+            raise QualityViolation(
+                f"an ASOF join finds two rows of {name} for {', '.join(map(str, found[0]))}",
+                where=compiled.name,
+                hint=f"{', '.join(columns)} must be unique in {name}; deduplicate it first",
+            )
