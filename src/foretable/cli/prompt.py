@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from foretable.cli import console
 from foretable.errors import ForetableError, UsageError
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     import duckdb
 
     from foretable.session import Session
+    from foretable.statements import Outcome
 
 HISTORY = Path("~/.foretable_history")
 HISTORY_LINES = 1_000
 HELP = """  A statement ends with ; and may span lines.
+  SHOW DYNAMIC TABLES; CREATE, ALTER and DROP DYNAMIC TABLE need --write.
   predict_<model>(t) scores the rows of t; FROM predict_<model>(table) scores a whole table.
   \\d        tables of this project, with their row counts
   \\d NAME   columns of a table
@@ -39,15 +41,46 @@ class Form:
     csv: bool = False
 
 
-def show(connection: duckdb.DuckDBPyConnection, text: str, form: Form) -> None:
+@dataclass(frozen=True)
+class Desk:
+    """Where statements are carried out: the warehouse, its project, whether they may write, the form of rows."""
+
+    connection: duckdb.DuckDBPyConnection
+    session: Session
+    write: bool
+    form: Form
+
+
+def show(desk: Desk, text: str) -> None:
     """Run the statements of ``text`` and print what each gives."""
-    statements = connection.extract_statements(text)
-    if not statements:
+    from foretable.statements import Plain, carry_out, read
+
+    units: list[Any] = []
+    for part in read(text):  # all of it is read before anything is done
+        units += desk.connection.extract_statements(part.text) if isinstance(part, Plain) else [part]
+    if not units:
         raise UsageError("there is no statement", hint='for example: foretable sql "SELECT 1"')
-    if (form.json or form.csv) and len(statements) > 1:
+    if (desk.form.json or desk.form.csv) and len(units) > 1:
         raise UsageError("--json and --csv take one statement", hint="run them one by one")
-    for statement in statements:
-        _result(connection.execute(statement), form, silent="NOTHING" in [kind.name for kind in statement.expected_result_type])
+    for unit in units:
+        if hasattr(unit, "expected_result_type"):
+            silent = "NOTHING" in [kind.name for kind in unit.expected_result_type]
+            _result(desk.connection.execute(unit), desk.form, silent=silent)
+        else:
+            with console.progress() as listen:
+                done = carry_out(unit, desk.connection, desk.session.root, write=desk.write, listen=listen)
+            _outcome(done, desk.form)
+
+
+def _outcome(done: Outcome, form: Form) -> None:
+    if form.json:
+        console.records(done.columns, done.rows)
+    elif form.csv:
+        console.comma_separated(done.columns, done.rows)
+    elif done.message:
+        console.say(done.message)
+    else:
+        console.table(done.columns, done.rows, limit=None)
 
 
 def _result(cursor: duckdb.DuckDBPyConnection, form: Form, *, silent: bool) -> None:
@@ -66,11 +99,12 @@ def _result(cursor: duckdb.DuckDBPyConnection, form: Form, *, silent: bool) -> N
         console.table(columns, rows)
 
 
-def loop(connection: duckdb.DuckDBPyConnection, session: Session, form: Form, *, write: bool) -> None:
+def loop(desk: Desk) -> None:
     """Read statements from a person until they leave."""
     _remember()
+    session = desk.session
     console.say(
-        f"{session.config.name}: {session.warehouse.name}{'' if write else ', read-only'}. \\d lists tables, \\? helps, \\q leaves."
+        f"{session.config.name}: {session.warehouse.name}{'' if desk.write else ', read-only'}. \\d lists tables, \\? helps, \\q leaves."
     )
     waiting = ""
     while True:
@@ -84,32 +118,33 @@ def loop(connection: duckdb.DuckDBPyConnection, session: Session, form: Form, *,
             waiting = ""
             continue
         if (not waiting and line.strip().startswith(("\\", "?"))) or line.strip().lower() in ("help", "exit", "quit"):
-            if not _command(connection, line.strip().lower()):
+            if not _command(desk, line.strip().lower()):
                 return
             continue
         waiting = f"{waiting}\n{line}".strip()
         if waiting.endswith(";"):
-            _answer(connection, waiting, form)
+            _answer(desk, waiting)
             waiting = ""
 
 
-def _command(connection: duckdb.DuckDBPyConnection, line: str) -> bool:
+def _command(desk: Desk, line: str) -> bool:
     """Carry out a backslash command; False leaves the prompt."""
     word, _, rest = line.partition(" ")
+    plain = replace(desk, form=Form())
     if word in ("\\q", "exit", "quit"):
         return False
     if word == "\\d" and rest:
         from foretable.sql import statement, table
 
-        _answer(connection, statement("DESCRIBE SELECT * FROM $source", source=table(rest.strip())), Form())
+        _answer(plain, statement("DESCRIBE SELECT * FROM $source", source=table(rest.strip())))
     elif word == "\\d":
-        _answer(connection, TABLES, Form())
+        _answer(plain, TABLES)
     else:
         console.say(HELP)
     return True
 
 
-def _answer(connection: duckdb.DuckDBPyConnection, text: str, form: Form) -> None:
+def _answer(desk: Desk, text: str) -> None:
     import duckdb
 
     from foretable.udf import explain
@@ -117,7 +152,7 @@ def _answer(connection: duckdb.DuckDBPyConnection, text: str, form: Form) -> Non
 
     start = time.perf_counter()
     try:
-        show(connection, text, form)
+        show(desk, text)
     except ForetableError as problem:
         console.error(problem)
     except (KeyboardInterrupt, RuntimeError, duckdb.Error) as problem:

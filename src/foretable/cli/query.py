@@ -34,12 +34,15 @@ def sql_(
 ) -> None:
     """Run SQL, with every predict_<model>() at hand.
 
-    Read-only unless --write.
+    Read-only unless --write. Dynamic tables are declared, changed and dropped here too: the statement writes the
+    project's file under sql/.
 
     \b
     Examples:
       foretable sql "SELECT customer_id, predict_churn(f) AS p FROM features.usage AS f ORDER BY p DESC LIMIT 10"
       foretable sql "FROM predict_churn(features.usage)" --csv > scores.csv
+      foretable sql "SHOW DYNAMIC TABLES"
+      foretable sql --write "ALTER DYNAMIC TABLE predictions.churn SUSPEND"
       foretable sql                # a prompt, with history; \\q leaves it
     """
     from foretable.cli import prompt
@@ -48,12 +51,14 @@ def sql_(
         raise UsageError("--json and --csv at once", hint="choose one")
     session = workspace.session()
     form = prompt.Form(json, as_csv)
+    if write:
+        session.start_warehouse()
     with session.connect(write=write) as connection:
+        desk = prompt.Desk(connection, session, write, form)
         if query is None and sys.stdin.isatty():
-            prompt.loop(connection, session, form, write=write)
+            prompt.loop(desk)
         else:
-            text = sys.stdin.read() if query is None or query == "-" else query
-            prompt.show(connection, text, form)
+            prompt.show(desk, sys.stdin.read() if query is None or query == "-" else query)
 
 
 @app.command()

@@ -17,7 +17,16 @@ from foretable.declare.origin import Origin
 from foretable.errors import DeclarationError, nearest
 from foretable.sql import DIALECT
 
-OPTIONS = ("entity", "target_lag", "grain", "refresh_mode", "initialize", "history")
+EXAMPLES: Mapping[str, str] = {
+    "entity": "customer",
+    "target_lag": "'1 hour'",
+    "grain": "day",
+    "refresh_mode": "AUTO",
+    "initialize": "ON_CREATE",
+    "history": "'90 days'",
+}
+"""The options, each with a value as it is written."""
+QUERY_STARTS = (TokenType.ALIAS, TokenType.SELECT, TokenType.FROM, TokenType.WITH, TokenType.L_PAREN)
 SHAPE = "CREATE DYNAMIC TABLE layer.name ENTITY = customer TARGET_LAG = '1 hour' AS SELECT …"
 
 
@@ -134,11 +143,14 @@ def header(statement: Statement, text: str) -> Header:
     if words[0] != "CREATE" or words[at : at + 2] != ["DYNAMIC", "TABLE"]:
         raise DeclarationError("this is no dynamic table", where=str(statement.origin), hint=f"the shape is: {SHAPE}")
     name, at = dotted(statement, at + 2)
-    options, at = _options(statement, at, name)
+    given, at = options(statement, at, name)
+    if at < len(statement.tokens) and statement.tokens[at].token_type is not TokenType.ALIAS:
+        found = statement.tokens[at].text
+        raise DeclarationError(f"{name}: AS is missing before {found}", where=statement.at(at), hint=f"the shape is: {SHAPE}")
     query = statement.tokens[at + 1 :]
     if not query:
         raise DeclarationError(f"{name} has no query", where=statement.at(at), hint=f"the shape is: {SHAPE}")
-    return Header(name, replace, options, statement.tokens[at].start, text[query[0].start : statement.stop], query[0].line)
+    return Header(name, replace, given, statement.tokens[at].start, text[query[0].start : statement.stop], query[0].line)
 
 
 def dotted(statement: Statement, at: int) -> tuple[str, int]:
@@ -153,38 +165,27 @@ def dotted(statement: Statement, at: int) -> tuple[str, int]:
     return checked(".".join(parts), where=statement.at(at - 1)), at
 
 
-def _options(statement: Statement, at: int, name: str) -> tuple[dict[str, Option], int]:
+def options(statement: Statement, at: int, name: str) -> tuple[dict[str, Option], int]:
+    """The options from a token on, by name in lower case, and the number of the token after them.
+
+    Raises
+    ------
+    DeclarationError
+        One is unknown, twice there or without a value; with file and line.
+    """
     tokens = statement.tokens
     given: dict[str, Option] = {}
-    while at < len(tokens) and tokens[at].token_type is not TokenType.ALIAS:
-        key, where = tokens[at].text, statement.at(at)
-        if tokens[at].token_type in (TokenType.SELECT, TokenType.FROM, TokenType.WITH, TokenType.L_PAREN):
-            raise DeclarationError(f"{name}: AS is missing before {key}", where=where, hint=f"the shape is: {SHAPE}")
-        if key.lower() not in OPTIONS:
-            hint = nearest(key.upper(), [option.upper() for option in OPTIONS])
+    while at < len(tokens) and tokens[at].token_type not in QUERY_STARTS:
+        key, where = tokens[at].text.lower(), statement.at(at)
+        if key not in EXAMPLES:
+            hint = nearest(key.upper(), [option.upper() for option in EXAMPLES])
             raise DeclarationError(f"{name} has no option {key.upper()}", where=where, hint=hint)
-        if key.lower() in given:
+        if key in given:
             raise DeclarationError(f"{name} has {key.upper()} twice", where=where, hint="leave one of them out")
         value = tokens[at + 2] if at + 2 < len(tokens) and tokens[at + 1].token_type is TokenType.EQ else None
-        if value is None or value.token_type is TokenType.ALIAS:
-            raise DeclarationError(
-                f"{name}: {key.upper()} has no value", where=where, hint=f"write {key.upper()} = {EXAMPLES[key.lower()]}"
-            )
-        if value.token_type is TokenType.NUMBER:
-            quoted = f"the value in quotes: {key.upper()} = {EXAMPLES[key.lower()]}"
-            raise DeclarationError(f"{name}: {key.upper()} = {value.text} is a bare number", where=where, hint=quoted)
-        given[key.lower()] = Option(value.text, where, value.start, value.end + 1)
+        if value is None or value.token_type in (TokenType.ALIAS, TokenType.NUMBER):
+            problem = f"{key.upper()} = {value.text}, a bare number" if value and value.text.isdigit() else f"{key.upper()} has no value"
+            raise DeclarationError(f"{name}: {problem}", where=where, hint=f"write {key.upper()} = {EXAMPLES[key]}")
+        given[key] = Option(value.text, where, value.start, value.end + 1)
         at += 3
-    if at >= len(tokens):
-        raise DeclarationError(f"{name} has no query", where=statement.at(at), hint=f"the shape is: {SHAPE}")
     return given, at
-
-
-EXAMPLES: Mapping[str, str] = {
-    "entity": "customer",
-    "target_lag": "'1 hour'",
-    "grain": "day",
-    "refresh_mode": "AUTO",
-    "initialize": "ON_CREATE",
-    "history": "'90 days'",
-}
