@@ -70,6 +70,11 @@ def document(value: Any) -> None:
     print(json.dumps(_plain(value), indent=2, ensure_ascii=False))
 
 
+def log(line: str | Mapping[str, Any]) -> None:
+    """A line of a log, which whoever follows it sees at once: text, or an object as JSON."""
+    print(line if isinstance(line, str) else json.dumps(_plain(line), ensure_ascii=False), flush=True)
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, limit: int | None = ROWS_SHOWN) -> None:
     """Rows under their names; numbers to the right. ``limit`` None shows all."""
     shown = rows if limit is None else rows[:limit]

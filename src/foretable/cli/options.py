@@ -62,6 +62,24 @@ Select = Annotated[
     ),
 ]
 Exclude = Annotated[list[str] | None, typer.Option("--exclude", metavar="NAME", help="Leave these out.", autocompletion=selectors)]
+Selectors = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="TABLE...",
+        help="Tables, layers or pipelines; +x adds what x is made from, x+ what is made from x.",
+        autocompletion=selectors,
+    ),
+]
+Due = Annotated[bool, typer.Option("--due", help="Only tables whose target lag has run out; for cron and systemd.")]
+Wait = Annotated[
+    float | None,
+    typer.Option("--wait", metavar="SECONDS", min=0, help="How long to wait for a warehouse that another process writes to."),
+]
+AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="Look at the data as of this date, such as 2026-01-31; UTC.")]
+Explain = Annotated[
+    str | None,
+    typer.Option("--explain", metavar="TABLE", help="How changes reach the rows of this table.", autocompletion=tables),
+]
 Pipeline = Annotated[
     str | None, typer.Argument(help="Only this pipeline, and what it is made from.", show_default=False, autocompletion=pipelines)
 ]

@@ -1,32 +1,26 @@
-"""Commands that bring tables up to date and tell how they are: plan, run, refresh, status, history."""
+"""Commands that bring tables up to date: plan, run, refresh."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from foretable.cli import console, report, workspace
 from foretable.cli.app import app
-from foretable.cli.options import Exclude, FullRefresh, Json, Pipeline, Prune, Select
-from foretable.errors import RefreshFailed, UnknownName, UsageError, nearest
+from foretable.cli.explain import explained, show
+from foretable.cli.options import AsOf, Due, Exclude, Explain, FullRefresh, Json, Pipeline, Prune, Select, Wait
+from foretable.errors import RefreshFailed, UnknownName, UsageError, WarehouseLocked, nearest
 
 if TYPE_CHECKING:
+    from foretable.refresh.due import Agenda
     from foretable.run import RunReport
     from foretable.session import Session
 
-STATUS = """
-SELECT name AS "table", kind, mode, target_lag, actual_lag AS lag, is_late AS late, as_of, row_count AS "rows",
-    last_action, last_reason AS reason, source_watermark, next_due, suspended
-FROM foretable.table_status ORDER BY name
-"""
-SHOWN = ("table", "rows", "lag", "late", "last_action", "as_of", "target_lag", "kind", "reason")
-HISTORY = """
-SELECT wave, table_name AS "table", action, state, reason, row_count AS "rows",
-    round(seconds, 3) AS seconds, started_at, message
-FROM foretable.refresh_history WHERE table_name = coalesce(?, table_name) ORDER BY wave DESC, started_at DESC LIMIT ?
-"""
-REFRESHED = "SELECT DISTINCT table_name FROM foretable.refresh_history"
+SUSPENDED = "SELECT table_name FROM foretable.schedules WHERE suspended"
 
 
 @app.command()
@@ -35,6 +29,8 @@ def plan(
     select: Select = None,
     exclude: Exclude = None,
     full_refresh: FullRefresh = False,
+    as_of: AsOf = None,
+    explain: Explain = None,
     json: Json = False,
 ) -> None:
     """Show what a run would do, and why.
@@ -43,13 +39,19 @@ def plan(
     Examples:
       foretable plan
       foretable plan --select +predictions.churn
+      foretable plan --as-of 2026-01-31
+      foretable plan --explain features.usage
     """
     session = workspace.session()
-    planned = session.plan(selection(pipeline, select), exclude or (), full_refresh=full_refresh)
+    asked = moment(as_of)
+    if explain is not None:
+        _explain(session, explain, asked, json)
+        return
+    planned = session.plan(selection(pipeline, select), exclude or (), full_refresh=full_refresh, as_of=asked)
     if json:
-        console.document(report.plan_facts(planned))
+        console.document(report.plan_facts(session.graph, planned))
     else:
-        report.plan(planned)
+        report.plan(session.graph, planned)
 
 
 @app.command()
@@ -91,67 +93,75 @@ def refresh(
     pipeline: Pipeline = None,
     select: Select = None,
     exclude: Exclude = None,
+    due: Due = False,
+    wait: Wait = None,
+    as_of: AsOf = None,
     full_refresh: FullRefresh = False,
     prune: Prune = False,
     json: Json = False,
 ) -> None:
     """Refresh tables as run does, but train nothing.
 
+    With --due, only tables whose target lag has run out, each with what it is made from: a line for cron or a
+    systemd timer. It ends with 0 when all went well or nothing was due, with 1 when a table was left behind. Of two at
+    once, the second waits, then ends with 1 and names the first; a process that died holds nothing.
+
     \b
     Examples:
       foretable refresh
       foretable refresh --select features+ --json
+      foretable refresh --due --wait 60 --json
+      foretable refresh --as-of 2026-01-31
     """
-    session = workspace.session()
+    session = workspace.session(wait)
+    chosen, asked = selection(pipeline, select), moment(as_of)
+    before = time.perf_counter()
+    if due:
+        agenda = session.agenda()
+        names = session.selected(chosen, exclude or ())
+        chosen, exclude = [name for name in agenda.due if names is None or name in names], None
+        if not chosen:
+            _nothing_due(agenda, time.perf_counter() - before, json)
+            return
     with console.progress() as listen:
-        done = session.run(selection(pipeline, select), exclude or (), train=False, full_refresh=full_refresh, prune=prune, listen=listen)
-    _tell(session, done, json)
+        done = session.run(
+            chosen, exclude or (), train=False, full_refresh=full_refresh, prune=prune, as_of=asked,
+            trigger="SCHEDULED" if due else "REFRESH", listen=listen,
+        )  # fmt: skip
+    _tell(session, done, json, report.schedule_facts(_after(session)) if due else {})
 
 
-@app.command()
-def status(json: Json = False) -> None:
-    """Show how fresh every table is.
+def moment(as_of: str | None) -> datetime | None:
+    """What --as-of names, in UTC."""
+    from foretable.declare.clock import pinned
 
-    \b
-    Examples:
-      foretable status
-      foretable status --json
-    """
-    columns, rows = workspace.session().rows(STATUS)
+    return pinned(as_of) if as_of is not None else None
+
+
+def _explain(session: Session, name: str, as_of: datetime | None, json: bool) -> None:
+    table = name.lower()
+    if table not in session.graph.refreshed:
+        raise UnknownName(f"no table is called {name!r}", hint=nearest(table, session.graph.refreshed))
+    facts = explained(session.graph, session.plan([f"+{table}"], as_of=as_of), table)
     if json:
-        console.records([f"{name}_seconds" if name == "lag" else name for name in columns], rows)
-        return
-    kept = [columns.index(name) for name in SHOWN]
-    console.table([name.replace("_", " ") for name in SHOWN], [[row[i] for i in kept] for row in rows], limit=None)
-    if not rows:
-        console.say("no table is built yet; build them: foretable run")
-
-
-@app.command()
-def history(
-    table: Annotated[str | None, typer.Argument(metavar="TABLE", help="Only this table.", show_default=False)] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", help="The last so many.", min=1)] = 20,
-    json: Json = False,
-) -> None:
-    """Show what refreshes did, newest first.
-
-    \b
-    Examples:
-      foretable history
-      foretable history predictions.churn -n 5
-    """
-    session = workspace.session()
-    columns, rows = session.rows(HISTORY, [table and table.lower(), limit])
-    if table and not rows:
-        _never_refreshed(session, table)
-    if json:
-        console.records(columns, rows)
-    elif not rows:
-        console.say("nothing was refreshed yet; build the tables: foretable run")
+        console.document(facts)
     else:
-        seconds = columns.index("seconds")
-        told = [[*row[:seconds], console.duration(row[seconds]) if row[seconds] else None, *row[seconds + 1 :]] for row in rows]
-        console.table([{"seconds": "time", "started_at": "at (UTC)"}.get(name, name) for name in columns], told, limit=None)
+        show(facts)
+
+
+def _nothing_due(agenda: Agenda, seconds: float, json: bool) -> None:
+    if json:
+        console.document({**report.NOTHING, "seconds": seconds, **report.schedule_facts(agenda)})
+    else:
+        console.say(f"nothing is due{report.next_wake(agenda.next_wake)}")
+
+
+def _after(session: Session) -> Agenda | None:
+    """What comes next; not known while somebody else has the warehouse open."""
+    try:
+        return session.agenda()
+    except WarehouseLocked:
+        return None
 
 
 def selection(pipeline: str | None, select: list[str] | None) -> list[str]:
@@ -167,12 +177,6 @@ def selection(pipeline: str | None, select: list[str] | None) -> list[str]:
     return [f"+{pipeline.lower()}"] if pipeline else list(select or ())
 
 
-def _never_refreshed(session: Session, table: str) -> None:
-    known = {name for (name,) in session.rows(REFRESHED)[1]} | set(session.graph.refreshed)
-    if table.lower() not in known:
-        raise UnknownName(f"no table {table!r} was ever refreshed", hint=nearest(table.lower(), known))
-
-
 def _source(text: str) -> tuple[str, str]:
     name, equals, file = text.partition("=")
     if not (name and equals and file):
@@ -180,19 +184,26 @@ def _source(text: str) -> tuple[str, str]:
     return name, file
 
 
-def _tell(session: Session, done: RunReport, json: bool) -> None:
+def _tell(session: Session, done: RunReport, json: bool, more: Mapping[str, Any] = {}) -> None:
     if json:
-        console.document(report.outcome_facts(done))
+        console.document({**report.outcome_facts(done), **more})
     else:
         report.outcome(session, done)
+    blocked = {name: reason for name, reason in done.wave.blocked.items() if name not in _paused(session, done.wave.blocked)}
     if done.wave.failed:
         first = next(iter(done.wave.failed.values()))
-        left = [*done.wave.failed, *done.wave.blocked]
+        left = [*done.wave.failed, *blocked]
         rest = f"{console.count(len(left), 'table')} left as the last good wave made them: {', '.join(left)}"
         raise RefreshFailed(f"{first.message}; {rest}", where=first.where, hint=first.hint)
     for error in done.untrained.values():
         raise error
-    if done.wave.blocked:
-        name, reason = next(iter(done.wave.blocked.items()))
-        waiting = f"{console.count(len(done.wave.blocked), 'table')} not brought up to date: {', '.join(done.wave.blocked)}"
+    if blocked:
+        name, reason = next(iter(blocked.items()))
+        waiting = f"{console.count(len(blocked), 'table')} not brought up to date: {', '.join(blocked)}"
         raise RefreshFailed(waiting, where=name, hint=reason)
+
+
+def _paused(session: Session, blocked: Mapping[str, str]) -> set[str]:
+    """The blocked tables that somebody wants so: they are suspended, or made from what is."""
+    held = {name for (name,) in session.rows(SUSPENDED)[1]} if blocked else set()
+    return held.union(*(session.graph.downstream(name) for name in held))

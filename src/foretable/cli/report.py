@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from foretable.cli import console, describe, highlights
 
 if TYPE_CHECKING:
+    from foretable.compile.graph import Graph
     from foretable.refresh import Plan
+    from foretable.refresh.due import Agenda
+    from foretable.refresh.step import Built
     from foretable.run import RunReport
     from foretable.session import Session
     from foretable.train import TrainingReport
@@ -23,28 +28,46 @@ def interval(metric: str, value: float | None, low: float | None, high: float | 
     return f"{metric} {value:.3f}" + (f" [{low:.3f}, {high:.3f}]" if low is not None and high is not None else "")
 
 
-def plan(planned: Plan) -> None:
+def plan(graph: Graph, planned: Plan) -> None:
     """Print a plan: what would be done, and why."""
     for step in planned.trainings:
         console.say(f"train {step.model}: {step.reason}")
-    rows: list[list[Any]] = [[b.table, b.action, b.as_of, b.reason] for b in planned.builds]
-    rows += [[name, "BLOCKED", None, reason] for name, reason in planned.blocked.items()]
-    rows += [[drop.table, "DROP", None, "nothing declares it; dropped only with --prune"] for drop in planned.drops]
+    counted = any(b.dirty is not None for b in planned.builds)
+    rows: list[list[Any]] = [[b.table, _mode(graph, b.table), b.action, b.dirty, b.as_of, b.reason] for b in planned.builds]
+    rows += [[name, _mode(graph, name), "BLOCKED", None, None, reason] for name, reason in planned.blocked.items()]
+    rows += [[drop.table, "", "DROP", None, None, "nothing declares it; dropped only with --prune"] for drop in planned.drops]
     if rows:
-        console.table(["table", "action", "as of", "why"], rows, limit=None)
+        names = ["table", "mode", "action", "dirty keys", "as of", "why"]
+        kept = [i for i in range(len(names)) if counted or i != 3]
+        console.table([names[i] for i in kept], [[row[i] for i in kept] for row in rows], limit=None)
     if not planned.trainings and not planned.work:
         why = "every table is up to date" if planned.builds else "no table is declared under pipelines/ or sql/"
         console.say(f"nothing to do: {why}")
 
 
-def plan_facts(planned: Plan) -> dict[str, Any]:
+def plan_facts(graph: Graph, planned: Plan) -> dict[str, Any]:
     """A plan as plain data."""
     return {
         "train": [{"model": step.model, "reason": step.reason} for step in planned.trainings],
-        "tables": [{"table": b.table, "action": b.action, "as_of": b.as_of, "reason": b.reason} for b in planned.builds],
+        "tables": [
+            {
+                "table": b.table,
+                "mode": _mode(graph, b.table),
+                "mode_reason": graph.tables[b.table].analysis.reason or None,
+                "action": b.action,
+                "as_of": b.as_of,
+                "reason": b.reason,
+                "dirty": b.dirty,
+            }
+            for b in planned.builds
+        ],
         "blocked": dict(planned.blocked),
         "drop": [drop.table for drop in planned.drops],
     }
+
+
+def _mode(graph: Graph, name: str) -> str:
+    return graph.tables[name].analysis.mode
 
 
 def training(done: TrainingReport) -> None:
@@ -153,19 +176,29 @@ def outcome(session: Session, done: RunReport) -> None:
 
 def _tables(done: RunReport) -> None:
     rows: list[list[Any]] = [
-        [b.table, b.action, b.row_count, b.quarantined or None, None if b.action == "NO_DATA" else console.duration(b.seconds), b.reason]
-        for b in done.wave.built
+        [b.table, b.action, b.row_count, changed(b), b.quarantined or None, _time(b), b.reason] for b in done.wave.built
     ]
-    rows += [[name, "FAILED", None, None, None, error.message] for name, error in done.wave.failed.items()]
-    rows += [[name, "BLOCKED", None, None, None, reason] for name, reason in done.wave.blocked.items()]
-    rows += [[name, "DROP", None, None, None, "nothing declares it"] for name in done.wave.dropped]
+    rows += [[name, "FAILED", None, "", None, None, error.message] for name, error in done.wave.failed.items()]
+    rows += [[name, "BLOCKED", None, "", None, None, reason] for name, reason in done.wave.blocked.items()]
+    rows += [[name, "DROP", None, "", None, None, "nothing declares it"] for name in done.wave.dropped]
     wrote = sum(b.action != "NO_DATA" for b in done.wave.built)
     rest = f"{len(done.wave.built) - wrote:,} unchanged, {console.duration(done.seconds)}"
     console.heading(f"wave {done.wave.wave}: {console.count(wrote, 'table')} built, {rest}")
-    quarantined = any(b.quarantined for b in done.wave.built)
-    kept = [0, 1, 2, 3, 4, 5] if quarantined else [0, 1, 2, 4, 5]
-    names = ["table", "action", "rows", "quarantined", "time", "why"]
+    names = ["table", "action", "rows", "changed", "quarantined", "time", "why"]
+    kept = [i for i, name in enumerate(names) if name not in ("changed", "quarantined") or any(row[i] for row in rows)]
     console.table([names[i] for i in kept], [[row[i] for i in kept] for row in rows], limit=None)
+
+
+def changed(built: Built) -> str:
+    """``+12 ~3 -1``: rows that a refresh inserted, updated and deleted; nothing for a table that was made anew."""
+    if built.action in ("NO_DATA", "REINITIALIZE"):
+        return ""
+    parts = (("+", built.inserted), ("~", built.updated), ("-", built.deleted))
+    return " ".join(f"{sign}{number:,}" for sign, number in parts if number) or "none"
+
+
+def _time(built: Built) -> str | None:
+    return None if built.action == "NO_DATA" else console.duration(built.seconds)
 
 
 def outcome_facts(done: RunReport) -> dict[str, Any]:
@@ -180,7 +213,12 @@ def outcome_facts(done: RunReport) -> dict[str, Any]:
                 "as_of": b.as_of,
                 "rows": b.row_count,
                 "quarantined": b.quarantined,
+                "inserted": b.inserted,
+                "updated": b.updated,
+                "deleted": b.deleted,
+                "dirty": b.dirty,
                 "seconds": b.seconds,
+                "timings": dict(b.timings),
             }
             for b in done.wave.built
         ],
@@ -192,6 +230,24 @@ def outcome_facts(done: RunReport) -> dict[str, Any]:
         "published": str(done.published) if done.published else None,
         "seconds": done.seconds,
     }
+
+
+NOTHING: Mapping[str, Any] = {
+    "wave": None, "tables": [], "failed": {}, "blocked": {}, "dropped": [], "trained": [], "untrained": {}, "published": None,
+}  # fmt: skip
+"""What :func:`outcome_facts` gives where no wave was needed."""
+
+
+def schedule_facts(agenda: Agenda | None) -> dict[str, Any]:
+    """What is left out, and when the next table is due, as plain data."""
+    return {"suspended": dict(agenda.suspended) if agenda else None, "next_due": agenda.next_wake if agenda else None}
+
+
+def next_wake(moment: datetime | None) -> str:
+    """``; the next table in 4 min``, as the end of a line."""
+    if moment is None:
+        return ""
+    return f"; the next table in {console.duration(max((moment - datetime.now(UTC).replace(tzinfo=None)).total_seconds(), 0.0))}"
 
 
 def _next(session: Session) -> None:

@@ -40,8 +40,8 @@ def folder() -> Path:
     return _current.get().folder
 
 
-def session() -> Session:
-    """The project at or above the folder."""
+def session(wait: float | None = None) -> Session:
+    """The project at or above the folder; ``wait`` where a command has its own word on how long."""
     from foretable.session import open_project
 
-    return open_project(folder(), wait=_current.get().wait)
+    return open_project(folder(), wait=_current.get().wait if wait is None else wait)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from foretable.declare.resolve import resolver
@@ -96,3 +96,18 @@ def duration(text: str) -> timedelta:
     if unit in ("month", "year"):
         return timedelta(days=number * (30 if unit == "month" else 365))
     return timedelta(**{_UNITS[unit]: number})
+
+
+def pinned(text: str) -> datetime:
+    """Parse the date that a clock is pinned to, ``"2026-01-31"`` or ``"2026-01-31 06:00"``, as UTC; an offset is heeded.
+
+    Raises
+    ------
+    UsageError
+        It is no date.
+    """
+    try:
+        found = datetime.fromisoformat(text.strip())
+        return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+    except (ValueError, OverflowError):
+        raise UsageError(f"{text!r} is no date", hint="write 2026-01-31, or with a time in UTC 2026-01-31T06:00") from None

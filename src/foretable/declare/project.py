@@ -5,11 +5,12 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from foretable.declare.clock import pinned
 from foretable.declare.entity import Entity
 from foretable.declare.model import Model
 from foretable.declare.source import Source
@@ -126,9 +127,8 @@ def _config(settings: dict[str, Any], path: Path) -> Config:
     _require_kinds(settings, path)
     if "as_of" in settings:
         try:
-            pinned = datetime.fromisoformat(str(settings["as_of"]))
-            settings["as_of"] = pinned.astimezone(UTC).replace(tzinfo=None) if pinned.tzinfo else pinned
-        except ValueError:
+            settings["as_of"] = pinned(str(settings["as_of"]))
+        except UsageError:
             raise DeclarationError(
                 f"as_of = {settings['as_of']!r} is no date", where=str(path), hint='write as_of = "2026-01-31"'
             ) from None
