@@ -214,12 +214,12 @@ class Session:
                 prune=prune, replaced=list(replaced), trials=trials, as_of=as_of, trigger=trigger, listen=listen,
             )  # fmt: skip
 
-    def agenda(self) -> Agenda:
+    def agenda(self, select: Sequence[str] = (), exclude: Sequence[str] = ()) -> Agenda:
         """Which tables are due now, and when the next one will be."""
         from foretable.refresh.schedule import read_agenda
 
         with self._prepared() as connection:
-            return read_agenda(connection, self.graph)
+            return read_agenda(connection, self.graph, self.selected(select, exclude))
 
     def train(self, model: str, *, trials: int | None = None, listen: Listener = silent) -> TrainingReport:
         """Train every candidate of a model and let the best one through the gate."""

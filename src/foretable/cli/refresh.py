@@ -117,12 +117,11 @@ def refresh(
     chosen, asked = selection(pipeline, select), moment(as_of)
     before = time.perf_counter()
     if due:
-        agenda = session.agenda()
-        names = session.selected(chosen, exclude or ())
-        chosen, exclude = [name for name in agenda.due if names is None or name in names], None
-        if not chosen:
+        agenda = session.agenda(chosen, exclude or ())
+        if not agenda.due:
             _nothing_due(agenda, time.perf_counter() - before, json)
             return
+        chosen, exclude = list(agenda.due), None
     with console.progress() as listen:
         done = session.run(
             chosen, exclude or (), train=False, full_refresh=full_refresh, prune=prune, as_of=asked,

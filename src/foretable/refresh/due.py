@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -78,7 +78,7 @@ def tried(graph: Graph, name: str) -> str:
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
 
 
-def agenda(graph: Graph, paces: Mapping[str, Pace], now: datetime) -> Agenda:
+def agenda(graph: Graph, paces: Mapping[str, Pace], now: datetime, select: Collection[str] | None = None) -> Agenda:
     """Decide what is due.
 
     A table is due when its target lag has run out since its last refresh, when it was never built, and
@@ -94,19 +94,22 @@ def agenda(graph: Graph, paces: Mapping[str, Pace], now: datetime) -> Agenda:
         How each table has fared; one that was never built may be missing.
     now
         The machine's clock in UTC, not the clock of the data.
+    select
+        Tables to look at; None means all.
     """
     paused = _paused(graph, paces)
     holds = {name: _held_until(graph, name, paces.get(name, Pace())) for name in graph.refreshed}
     starts: dict[str, datetime] = {}
     for name in graph.refreshed:
-        moment = None if name in paused else _from(graph, name, paces.get(name, Pace()), now)
+        left_out = name in paused or (select is not None and name not in select)
+        moment = None if left_out else _from(graph, name, paces.get(name, Pace()), now)
         if moment is not None:
             waits = [until for part in {name, *graph.upstream(name)} if (until := holds.get(part)) is not None]
             starts[name] = max([moment, *waits])
     asked = {name for name, moment in starts.items() if moment <= now}
     taken = asked.union(*(graph.upstream(name) for name in asked))
     return Agenda(
-        due=tuple(name for name in graph.refreshed if name in taken),
+        due=tuple(name for name in graph.refreshed if name in taken and (select is None or name in select)),
         next_wake=min((moment for name, moment in starts.items() if moment > now), default=None),
         suspended=paused,
     )

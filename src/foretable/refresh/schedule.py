@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import duckdb
@@ -16,7 +17,7 @@ FROM foretable.tables AS t FULL JOIN foretable.schedules AS s ON s.table_name = 
 """
 
 
-def read_agenda(connection: duckdb.DuckDBPyConnection, graph: Graph) -> Agenda:
-    """What is due by the machine's clock, whatever date the project pins."""
+def read_agenda(connection: duckdb.DuckDBPyConnection, graph: Graph, select: Collection[str] | None = None) -> Agenda:
+    """What is due of the selected tables by the machine's clock, whatever date the project pins."""
     paces = {name: Pace(*rest) for name, *rest in connection.execute(PACES).fetchall()}
-    return agenda(graph, paces, datetime.now(UTC).replace(tzinfo=None))
+    return agenda(graph, paces, datetime.now(UTC).replace(tzinfo=None), select)
