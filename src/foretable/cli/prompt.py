@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from foretable.session import Session
-    from foretable.statements import Outcome
+    from foretable.statements.outcome import Outcome
 
 HISTORY = Path("~/.foretable_history")
 HISTORY_LINES = 1_000
@@ -53,7 +53,7 @@ class Desk:
 
 def show(desk: Desk, text: str) -> None:
     """Run the statements of ``text`` and print what each gives."""
-    from foretable.statements import Plain, carry_out, read
+    from foretable.statements.read import Plain, read
 
     units: list[Any] = []
     for part in read(text):  # all of it is read before anything is done
@@ -67,6 +67,8 @@ def show(desk: Desk, text: str) -> None:
             silent = "NOTHING" in [kind.name for kind in unit.expected_result_type]
             _result(desk.connection.execute(unit), desk.form, silent=silent)
         else:
+            from foretable.statements.carry import carry_out  # not for plain SQL: it loads the whole engine
+
             with console.progress() as listen:
                 done = carry_out(unit, desk.connection, desk.session.root, write=desk.write, listen=listen)
             _outcome(done, desk.form)

@@ -35,7 +35,8 @@ class Statement:
     """One statement of a text.
 
     ``origin`` is where it starts; ``comment`` what stands above it; ``start`` and ``stop`` are its place in the
-    text, without the semicolon; ``tokens`` have their own places in the same text.
+    text, without the semicolon, ``end`` its end with it (``stop`` where there is none); ``tokens`` have their own
+    places in the same text.
     """
 
     text: str
@@ -43,6 +44,7 @@ class Statement:
     comment: str
     start: int
     stop: int
+    end: int
     tokens: Sequence[Token]
 
     @property
@@ -94,7 +96,8 @@ def statements(text: str, file: str = "") -> list[Statement]:
         elif tokens:
             start, stop = tokens[0].start, tokens[-1].end + 1
             comment = "\n".join(line.strip() for line in tokens[0].comments)
-            found.append(Statement(text[start:stop], Origin(file, tokens[0].line), comment, start, stop, tokens))
+            after = stop if token is end else token.end + 1
+            found.append(Statement(text[start:stop], Origin(file, tokens[0].line), comment, start, stop, after, tokens))
             tokens = []
     return found
 

@@ -21,7 +21,7 @@ def carry_out(statement: Ours, connection: duckdb.DuckDBPyConnection, root: Path
     Parameters
     ----------
     statement
-        As :func:`foretable.statements.read` gives it.
+        As :func:`foretable.statements.read.read` gives it.
     connection
         The project's warehouse, opened for writing where ``write``.
     root

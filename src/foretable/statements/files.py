@@ -87,9 +87,9 @@ def added(path: Path, statement: Statement) -> Change:
     before = path.read_bytes().decode() if path.exists() else None
     start = ""
     if before and before.strip():
-        stop = max((found.stop for found in statements(before, str(path))), default=0)
-        closed = not stop or before[stop:].lstrip().startswith(";")
-        whole = before if closed else f"{before[:stop]};{before[stop:]}"
+        last = statements(before, str(path))[-1:]
+        open_at = [found.stop for found in last if found.end == found.stop]
+        whole = f"{before[: open_at[0]]};{before[open_at[0] :]}" if open_at else before
         start = f"{whole.rstrip()}\n\n"
     return Change(path, before, f"{start}{_comment(statement)}{statement.text};\n")
 
@@ -105,9 +105,7 @@ def replaced(place: Place, statement: Statement) -> Change:
 
 def removed(place: Place) -> Change:
     """The file without the statement and the comment directly above it; a file with nothing left goes."""
-    rest = place.text[place.statement.stop :].lstrip(" \t").removeprefix(";")
-    if rest.strip():
-        rest = rest.lstrip(" \t").removeprefix("\r").removeprefix("\n").lstrip("\r\n")
+    rest = place.text[place.statement.end :].lstrip()
     start = place.text[: _start_of_comment(place)]
     after = f"{start}{rest}" if rest.strip() else f"{start.rstrip()}\n"
     return Change(place.path, place.text, after if after.strip() else "")
