@@ -1,0 +1,294 @@
+"""Where the columns of a query come from: which rows two equal sort keys leave undecided, and what is exact.
+
+Everything here errs to one side: what is not understood counts as floating, or as undecided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlglot import exp
+
+from foretable.compile.deterministic_facts import AGGREGATES, WINDOWS, arguments, name_of, window_of
+from foretable.compile.recorded import Columns
+from foretable.compile.references import qualified
+
+Schemas = Mapping[str, Columns]
+Outputs = dict[str, bool]
+"""Columns of a relation: whether the values of each are exact."""
+_EXACT = frozenset(
+    "tinyint smallint integer int bigint hugeint utinyint usmallint uinteger boolean date time timestamp timestamp_s timestamp_ms"
+    " timestamp_ns timestamptz decimal numeric text varchar".upper().split()
+)
+"""Not among them: UBIGINT, whose mean is that of doubles, and UHUGEINT, whose sum is."""
+_SAME = (exp.Paren, exp.Neg, exp.Abs, exp.Add, exp.Sub, exp.Mul, exp.Mod, exp.Coalesce, exp.Greatest, exp.Least, exp.Nullif)
+_TRUTH = (exp.Predicate, exp.Not, exp.Connector, exp.Boolean, exp.Null, exp.DateDiff)
+
+
+def is_exact_type(kind: str) -> bool:
+    """Whether sums of values of that type do not depend on their order."""
+    return kind.upper().partition("(")[0].strip().replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ") in _EXACT
+
+
+def sources(select: exp.Select) -> list[exp.Expr]:
+    """The items of FROM."""
+    first = select.args.get("from_")
+    return [*([first.this] if first is not None else []), *(join.this for join in select.args.get("joins") or [])]
+
+
+def select_of(node: exp.Expr) -> exp.Select | None:
+    """The SELECT in whose clauses a node stands."""
+    found = node.find_ancestor(exp.Select)
+    return found if isinstance(found, exp.Select) else None
+
+
+def outputs(query: Any, schemas: Schemas) -> Outputs | None:
+    """Columns that a query gives, by name in lower case; None where they are not known."""
+    if isinstance(query, exp.Subquery):
+        return None if query.args.get("joins") or query.args.get("pivots") else outputs(query.this, schemas)
+    if isinstance(query, exp.SetOperation):
+        left, right = outputs(query.this, schemas), outputs(query.expression, schemas)
+        if left is None or right is None or query.args.get("by_name") or len(left) != len(right):
+            return None
+        return {name: one and two for (name, one), two in zip(left.items(), right.values(), strict=True)}
+    if not isinstance(query, exp.Select):
+        return None
+    found: Outputs = {}
+    for part in query.expressions:
+        if isinstance(part, exp.Columns) or part.is_star:
+            given = _starred(part, query, schemas)
+            if given is None:
+                return None
+        else:
+            inner = part.this if isinstance(part, exp.Alias) else part
+            given = {part.alias_or_name.lower(): exact(inner, query, schemas)} if part.alias_or_name else {}
+        for name, one in given.items():
+            found[name] = one and found.get(name, True)
+    return found
+
+
+def _starred(part: exp.Expr, select: exp.Select, schemas: Schemas) -> Outputs | None:
+    star = part.this if isinstance(part, exp.Column) else part
+    if not isinstance(star, exp.Star) or star.args.get("rename"):
+        return None
+    found: Outputs = {}
+    for source in sources(select):
+        if isinstance(part, exp.Column) and source.alias_or_name.lower() != part.table.lower():
+            continue
+        columns = columns_of(source, schemas)
+        if columns is None:
+            return None
+        for name, one in columns.items():
+            found[name] = one and found.get(name, True)
+    dropped = {one.name.lower() for one in star.args.get("except_") or []}
+    replaced = {one.alias_or_name.lower() for one in star.args.get("replace") or []}
+    return {name: one and name not in replaced for name, one in found.items() if name not in dropped}
+
+
+def columns_of(source: exp.Expr, schemas: Schemas) -> Outputs | None:
+    """Columns of an item of FROM; None where they are not known."""
+    alias = source.args.get("alias")
+    if source.args.get("pivots") or source.args.get("joins") or (isinstance(alias, exp.TableAlias) and alias.columns):
+        return None
+    if isinstance(source, exp.Subquery):
+        return outputs(source.this, schemas)
+    if not isinstance(source, exp.Table) or not qualified(source):
+        return None
+    if (cte := _cte(source)) is not None:
+        inside = source.find_ancestor(exp.CTE)
+        recursive = inside is cte or cte.args["alias"].columns
+        return None if recursive else outputs(cte.this, schemas)
+    known = schemas.get(qualified(source))
+    return None if known is None else {name.lower(): is_exact_type(str(kind)) for name, kind in known.items()}
+
+
+def _cte(table: exp.Table) -> exp.CTE | None:
+    node: exp.Expr | None = table.parent
+    while node is not None and not table.db:
+        for cte in node.args["with_"].expressions if node.args.get("with_") else []:
+            if cte.alias.lower() == table.name.lower():
+                return cte if isinstance(cte, exp.CTE) else None
+        node = node.parent
+    return None
+
+
+def in_order(source: exp.Expr) -> bool:
+    """Whether rows of an item of FROM come in an order that its author asked for."""
+    if isinstance(source, exp.Table):
+        cte = _cte(source) if qualified(source) else None
+        return in_order(cte) if cte is not None else False
+    if not isinstance(source, exp.Subquery | exp.CTE):
+        return False
+    query = source.this
+    below = isinstance(query, exp.Select) and any(in_order(one) for one in sources(query))
+    return isinstance(query, exp.Query) and (bool(query.args.get("order")) or below)
+
+
+def exact(node: Any, select: exp.Select, schemas: Schemas) -> bool:
+    """Whether an expression is known to give exact values: integers, decimals, dates, text."""
+    if isinstance(node, exp.Cast):
+        return is_exact_type(node.to.sql("duckdb"))
+    if isinstance(node, exp.Literal):
+        return node.is_string or (len(node.name) <= 38 and "e" not in node.name.lower())
+    if isinstance(node, exp.Column):
+        found = resolved(node, select, schemas)
+        return bool(found) and all(one for _, _, one in found or [])
+    if isinstance(node, _TRUTH):
+        return True
+    if isinstance(node, exp.Case | exp.If):
+        given = [
+            *(one.args["true"] for one in node.args.get("ifs") or []),
+            node.args.get("true"),
+            node.args.get("false"),
+            node.args.get("default"),
+        ]
+        return all(exact(one, select, schemas) for one in given if one is not None)
+    if isinstance(node, exp.Window | exp.Filter | exp.IgnoreNulls):
+        return exact(node.this, select, schemas)
+    if isinstance(node, _SAME):
+        inner = [
+            one for value in node.args.values() for one in (value if isinstance(value, list) else [value]) if isinstance(one, exp.Expr)
+        ]
+        return all(exact(one, select, schemas) for one in inner)
+    return _exact_call(node, select, schemas)
+
+
+def _exact_call(node: Any, select: exp.Select, schemas: Schemas) -> bool:
+    name = name_of(node) if isinstance(node, exp.Expr) else ""
+    if name in ("count", "count_star", "count_if", "countif", "row_number", "rank", "dense_rank", "ntile", "date_diff", "datediff"):
+        return True
+    if name in ("sum", "min", "max", "first", "last", "any_value", "first_value", "last_value", "lag", "lead", "abs"):
+        return all(exact(one, select, schemas) for one in arguments(node)[0])
+    return False
+
+
+def _typed_exact(column: exp.Column) -> bool:
+    """Of a column of a base table in a typed tree, whose types are noted on it."""
+    kind = column.type
+    return kind is not None and is_exact_type(kind.sql("duckdb"))
+
+
+def resolved(column: exp.Column, select: exp.Select, schemas: Schemas) -> list[tuple[exp.Expr, str, bool]] | None:
+    """The columns of FROM that a column may mean: source, name, whether exact; None where that is not known.
+
+    Empty where it is none of them: an alias of the SELECT, or a column of a query around.
+    """
+    name, items = column.name.lower(), sources(select)
+    if column.table:
+        found = [source for source in items if source.alias_or_name.lower() == column.table.lower()]
+        if len(found) == 1:
+            return [(found[0], name, (columns_of(found[0], schemas) or {}).get(name, _typed_exact(column)))]
+        if found:
+            return None
+        name = column.parts[0].name.lower()  # a field of a struct: the column is its first part
+    known = [(source, columns_of(source, schemas)) for source in items]
+    row = next((source for source in items if not column.table and source.alias_or_name.lower() == name), None)
+    if row is not None and not any(name in (columns or {}) for _, columns in known):
+        inside = columns_of(row, schemas)
+        return None if inside is None else [(row, one, False) for one in inside]
+    if any(columns is None for _, columns in known):
+        return None
+    exactly = column.table == ""
+    return [(source, name, columns[name] and exactly) for source, columns in known if columns is not None and name in columns]
+
+
+def undecided(select: exp.Select, schemas: Schemas) -> list[exp.Expr] | None:
+    """Expressions that tell the rows of a SELECT apart, as far as its result can; None where that is not known.
+
+    Rows that are equal in every column that SELECT, QUALIFY or a window looks at may change places.
+    """
+    if select.args.get("group") is not None:
+        return _grouped(select, schemas)
+    parts = [*select.expressions, select.args.get("qualify"), *(select.args.get("windows") or []), select.args.get("order")]
+    found: dict[tuple[str, str], exp.Expr] = {}
+    for part in [one for one in parts if one is not None]:
+        if isinstance(part, exp.Columns) or part.is_star or part.find(exp.Columns):
+            given = _all(part, select, schemas)
+        else:
+            given = _looked_at(part, select, schemas)
+        if given is None:
+            return None
+        found |= {(one.args["table"].name.lower(), one.name.lower()): one for one in given}
+    aliases = [source.alias_or_name.lower() for source in sources(select)]
+    plain = any(AGGREGATES.get(name_of(node)) and window_of(node) is None for node in _own(select))
+    return [] if plain else list(found.values()) if len(set(aliases)) == len(aliases) else None
+
+
+def _own(select: exp.Select) -> Iterator[exp.Expr]:
+    for part in select.expressions:
+        yield from part.walk(prune=lambda node: isinstance(node, exp.Query) and not isinstance(node, exp.Table))
+
+
+def _all(part: exp.Expr, select: exp.Select, schemas: Schemas) -> list[exp.Column] | None:
+    """Every column that a star stands for, or may."""
+    found: list[exp.Column] = []
+    for source in sources(select):
+        if isinstance(part, exp.Column) and source.alias_or_name.lower() != part.table.lower():
+            continue
+        columns = columns_of(source, schemas)
+        if columns is None:
+            return None
+        found += [_column(source, name) for name in columns]
+    return found
+
+
+def _looked_at(part: exp.Expr, select: exp.Select, schemas: Schemas) -> list[exp.Column] | None:
+    names = {one.alias.lower() for one in select.expressions if isinstance(one, exp.Alias)}
+    found: list[exp.Column] = []
+    for column in part.find_all(exp.Column):
+        if isinstance(column.this, exp.Star):
+            return None
+        scope: exp.Select | None = select_of(column)
+        while scope is not None:
+            given = resolved(column, scope, schemas)
+            if given is None:
+                return None
+            if given and scope is select:
+                found += [_column(source, name) for source, name, _ in given]
+            if given or scope is select:
+                break
+            scope = select_of(scope)
+        if scope is select and not given and column.name.lower() not in names and select.find_ancestor(exp.Select) is None:
+            return None
+    return found
+
+
+def _column(source: exp.Expr, name: str) -> exp.Column:
+    return exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(source.alias_or_name, quoted=True))
+
+
+def _grouped(select: exp.Select, schemas: Schemas) -> list[exp.Expr] | None:
+    """The keys of GROUP BY: columns, or what the SELECT calls them."""
+    group = select.args["group"]
+    if any(group.args.get(several) for several in ("cube", "rollup", "grouping_sets", "totals")):
+        return None
+    keys = group.expressions
+    if group.args.get("all"):
+        keys = [part for part in select.expressions if not any(name_of(node) in AGGREGATES.keys() | WINDOWS for node in part.walk())]
+    found: list[exp.Expr] = []
+    for key in keys:
+        part = key
+        if isinstance(key, exp.Literal) and key.is_int and 0 < int(key.name) <= len(select.expressions):
+            part = select.expressions[int(key.name) - 1]
+        named = _named(part, select, schemas)
+        if named is None:
+            return None
+        found += named
+    return found
+
+
+def _named(part: exp.Expr, select: exp.Select, schemas: Schemas) -> list[exp.Expr] | None:
+    inner = part.this if isinstance(part, exp.Alias) else part
+    if isinstance(inner, exp.Column) and not part.is_star:
+        given = resolved(inner, select, schemas)
+        if given:
+            return [_column(source, name) for source, name, _ in given]
+        part = next((one for one in select.expressions if not inner.table and one.alias.lower() == inner.name.lower()), part)
+    if not isinstance(part, exp.Alias):
+        same = [one for one in select.expressions if isinstance(one, exp.Alias) and one.this == part]
+        if not same:
+            return None
+        part = same[0]
+    taken = resolved(exp.column(part.alias), select, schemas)
+    return None if taken or taken is None else [exp.column(exp.to_identifier(part.alias, quoted=True))]
