@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from foretable.decide.action import MONEY, PROBABILITY, Action, Number, exact, literal
 from foretable.declare.entity import Entity
+from foretable.declare.freshness import Initialize, RefreshMode
 from foretable.declare.origin import caller
 from foretable.declare.tables import DecisionTable, DynamicTable
 from foretable.errors import DeclarationError
@@ -57,6 +58,9 @@ def decision(
     recommend: Any = None,
     entity: Entity | None = None,
     target_lag: str = "1 day",
+    refresh_mode: RefreshMode = "AUTO",
+    initialize: Initialize = "ON_CREATE",
+    history: str | None = None,
     description: str = "",
 ) -> Decision:
     """Declare a plan: one row per scored customer on whom the action is expected to pay, best first.
@@ -86,6 +90,8 @@ def decision(
         Expression: the recommended action in words, for production; by default the action's name.
     entity
         Whom a row is about; by default as in ``scores``.
+    target_lag, refresh_mode, initialize, history
+        As of every table: :class:`~foretable.declare.tables.DynamicTable`.
 
     Returns
     -------
@@ -125,6 +131,9 @@ def decision(
         entity=entity,
         define=partial(plan, terms),
         target_lag=target_lag,
+        refresh_mode=refresh_mode,
+        initialize=initialize,
+        history=history,
         description=description or f"Whom to act on ({action.name}), by expected value.",
         origin=origin,
         terms=terms,

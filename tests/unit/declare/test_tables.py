@@ -52,6 +52,14 @@ def test_a_wrong_option_is_told_with_file_and_line(options, message, hint):
     assert caught.value.where.startswith(__file__)
 
 
+def test_a_decision_takes_them_too():
+    scores = declared("feature view")
+    options = {name: value for name, value in OPTIONS.items() if name != "grain"}
+    action = ft.Action("call", cost=1, success=0.5)
+    plan = ft.decision("decisions.calls", scores=scores, action=action, probability=ft._.p, value=ft._.v, **options)
+    assert {name: getattr(plan, name) for name in options} == options
+
+
 def test_history_needs_a_key():
     with pytest.raises(DeclarationError, match="history needs an entity"):
         ft.dynamic_table("clean.x", history="1 day")(lambda: None)
