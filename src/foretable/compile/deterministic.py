@@ -29,9 +29,10 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from foretable.compile.deterministic_facts import AGGREGATES, FRAMED, MARK, PLACES, arguments, name_of, needed, window_of
-from foretable.compile.deterministic_scope import Schemas, exact, in_order, resolved, select_of, sources, undecided
+from foretable.compile.deterministic_scope import Schemas, exact, in_order, resolved, select_of, sources
 from foretable.compile.deterministic_scope import outputs as outputs_of
 from foretable.compile.deterministic_text import ORDER_BY, Text
+from foretable.compile.deterministic_ties import undecided
 from foretable.compile.spliced import spliced
 from foretable.declare.project import Macro
 from foretable.sql import Spliced, parse, render
@@ -170,15 +171,18 @@ def missing(window: exp.Window, select: exp.Select, schemas: Schemas) -> list[ex
     return _lacking(select, [*(order.expressions if order else []), *(partition or [])], schemas)
 
 
-def _lacking(select: exp.Select, keys: list[exp.Expr], schemas: Schemas) -> list[exp.Expr] | None:
+def _lacking(select: exp.Select, keys: list[exp.Expr], schemas: Schemas, *, aliases: bool = False) -> list[exp.Expr] | None:
+    """The columns that tell rows apart and are no keys; with ``aliases``, the name of an alias means that."""
     wanted = undecided(select, schemas)
+    named = {one.alias_or_name.lower(): one.this if isinstance(one, exp.Alias) else one for one in select.expressions}
     there: set[tuple[str, str]] = set()
     for key in keys:
-        column = key.this if isinstance(key, exp.Ordered) else key
+        column: exp.Expr = key.this if isinstance(key, exp.Ordered) else key
+        if isinstance(column, exp.Column) and not column.table:
+            there.add(("", column.name.lower()))
+            column = named.get(column.name.lower(), column) if aliases else column
         if isinstance(column, exp.Column):
-            found = resolved(column, select, schemas) or []
-            there |= {(source.alias_or_name.lower(), name) for source, name, _ in found}
-            there |= {("", column.name.lower())} if not column.table else set()
+            there |= {(source.alias_or_name.lower(), name) for source, name, _ in resolved(column, select, schemas) or []}
     return None if wanted is None else [one for one in wanted if (one.text("table").lower(), one.name.lower()) not in there]
 
 
@@ -234,7 +238,7 @@ def missing_in_query(query: exp.Query, schemas: Schemas) -> list[exp.Expr] | Non
     keys = order.expressions if order is not None else []
     distinct = query.args.get("distinct")
     if isinstance(query, exp.Select) and (distinct is None or distinct.args.get("on") is not None):
-        return _lacking(query, keys, schemas)
+        return _lacking(query, keys, schemas, aliases=True)
     there = {key.this.name.lower() for key in keys if isinstance(key.this, exp.Column)}
     given = outputs_of(query, schemas)
     known = given is not None and len(given) == len(query.selects)

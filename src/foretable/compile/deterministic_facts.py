@@ -73,7 +73,7 @@ def name_of(node: exp.Expr) -> str:
     if isinstance(node, exp.Anonymous):
         name = str(node.this if isinstance(node.this, str) else node.name).lower()
         return name.removeprefix(MARK).partition("_")[2] if name.startswith(MARK) else name
-    if not isinstance(node, exp.Func) or isinstance(node, exp.Binary):
+    if not isinstance(node, exp.Func):
         return ""
     names = [name.lower() for name in type(node).sql_names()]
     return next((name for name in names if name in AGGREGATES or name in WINDOWS), _CALLED.get(names[0], names[0]))

@@ -1,16 +1,13 @@
-"""Where the columns of a query come from: which rows two equal sort keys leave undecided, and what is exact.
-
-Everything here errs to one side: what is not understood counts as floating, or as undecided.
-"""
+"""Where the columns of a query come from, and whose values are exact; what is not understood counts as floating."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sqlglot import exp
 
-from foretable.compile.deterministic_facts import AGGREGATES, WINDOWS, arguments, name_of, window_of
+from foretable.compile.deterministic_facts import arguments, name_of
 from foretable.compile.recorded import Columns
 from foretable.compile.references import qualified
 
@@ -48,7 +45,7 @@ def outputs(query: Any, schemas: Schemas) -> Outputs | None:
     if isinstance(query, exp.Subquery):
         return None if query.args.get("joins") or query.args.get("pivots") else outputs(query.this, schemas)
     if isinstance(query, exp.SetOperation):
-        left, right = outputs(query.this, schemas), outputs(query.expression, schemas)
+        left, right = (outputs(one, schemas) for one in (query.this, query.expression))
         if left is None or right is None or query.args.get("by_name") or len(left) != len(right):
             return None
         return {name: one and two for (name, one), two in zip(left.items(), right.values(), strict=True)}
@@ -191,104 +188,3 @@ def resolved(column: exp.Column, select: exp.Select, schemas: Schemas) -> list[t
         return None
     exactly = column.table == ""
     return [(source, name, columns[name] and exactly) for source, columns in known if columns is not None and name in columns]
-
-
-def undecided(select: exp.Select, schemas: Schemas) -> list[exp.Expr] | None:
-    """Expressions that tell the rows of a SELECT apart, as far as its result can; None where that is not known.
-
-    Rows that are equal in every column that SELECT, QUALIFY or a window looks at may change places.
-    """
-    if select.args.get("group") is not None:
-        return _grouped(select, schemas)
-    parts = [*select.expressions, select.args.get("qualify"), *(select.args.get("windows") or []), select.args.get("order")]
-    found: dict[tuple[str, str], exp.Expr] = {}
-    for part in [one for one in parts if one is not None]:
-        if isinstance(part, exp.Columns) or part.is_star or part.find(exp.Columns):
-            given = _all(part, select, schemas)
-        else:
-            given = _looked_at(part, select, schemas)
-        if given is None:
-            return None
-        found |= {(one.args["table"].name.lower(), one.name.lower()): one for one in given}
-    aliases = [source.alias_or_name.lower() for source in sources(select)]
-    plain = any(AGGREGATES.get(name_of(node)) and window_of(node) is None for node in _own(select))
-    return [] if plain else list(found.values()) if len(set(aliases)) == len(aliases) else None
-
-
-def _own(select: exp.Select) -> Iterator[exp.Expr]:
-    for part in select.expressions:
-        yield from part.walk(prune=lambda node: isinstance(node, exp.Query) and not isinstance(node, exp.Table))
-
-
-def _all(part: exp.Expr, select: exp.Select, schemas: Schemas) -> list[exp.Column] | None:
-    """Every column that a star stands for, or may."""
-    found: list[exp.Column] = []
-    for source in sources(select):
-        if isinstance(part, exp.Column) and source.alias_or_name.lower() != part.table.lower():
-            continue
-        columns = columns_of(source, schemas)
-        if columns is None:
-            return None
-        found += [_column(source, name) for name in columns]
-    return found
-
-
-def _looked_at(part: exp.Expr, select: exp.Select, schemas: Schemas) -> list[exp.Column] | None:
-    names = {one.alias.lower() for one in select.expressions if isinstance(one, exp.Alias)}
-    found: list[exp.Column] = []
-    for column in part.find_all(exp.Column):
-        if isinstance(column.this, exp.Star):
-            return None
-        scope: exp.Select | None = select_of(column)
-        while scope is not None:
-            given = resolved(column, scope, schemas)
-            if given is None:
-                return None
-            if given and scope is select:
-                found += [_column(source, name) for source, name, _ in given]
-            if given or scope is select:
-                break
-            scope = select_of(scope)
-        if scope is select and not given and column.name.lower() not in names and select.find_ancestor(exp.Select) is None:
-            return None
-    return found
-
-
-def _column(source: exp.Expr, name: str) -> exp.Column:
-    return exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(source.alias_or_name, quoted=True))
-
-
-def _grouped(select: exp.Select, schemas: Schemas) -> list[exp.Expr] | None:
-    """The keys of GROUP BY: columns, or what the SELECT calls them."""
-    group = select.args["group"]
-    if any(group.args.get(several) for several in ("cube", "rollup", "grouping_sets", "totals")):
-        return None
-    keys = group.expressions
-    if group.args.get("all"):
-        keys = [part for part in select.expressions if not any(name_of(node) in AGGREGATES.keys() | WINDOWS for node in part.walk())]
-    found: list[exp.Expr] = []
-    for key in keys:
-        part = key
-        if isinstance(key, exp.Literal) and key.is_int and 0 < int(key.name) <= len(select.expressions):
-            part = select.expressions[int(key.name) - 1]
-        named = _named(part, select, schemas)
-        if named is None:
-            return None
-        found += named
-    return found
-
-
-def _named(part: exp.Expr, select: exp.Select, schemas: Schemas) -> list[exp.Expr] | None:
-    inner = part.this if isinstance(part, exp.Alias) else part
-    if isinstance(inner, exp.Column) and not part.is_star:
-        given = resolved(inner, select, schemas)
-        if given:
-            return [_column(source, name) for source, name, _ in given]
-        part = next((one for one in select.expressions if not inner.table and one.alias.lower() == inner.name.lower()), part)
-    if not isinstance(part, exp.Alias):
-        same = [one for one in select.expressions if isinstance(one, exp.Alias) and one.this == part]
-        if not same:
-            return None
-        part = same[0]
-    taken = resolved(exp.column(part.alias), select, schemas)
-    return None if taken or taken is None else [exp.column(exp.to_identifier(part.alias, quoted=True))]

@@ -87,7 +87,7 @@ def _call(node: exp.Expr, name: str) -> tuple[str, str]:
             return reason
     if fact is None or select is None:
         return _inside(name, given, keys, window)
-    if fact.kind == "never" or (fact.kind == "floating" and all(exact(value, select, {}) for value in given)):
+    if fact.kind == "never" or (fact.kind == "floating" and given and all(exact(value, select, {}) for value in given)):
         return _CLEAR
     return _inside(name, given, keys, window)
 
@@ -100,8 +100,7 @@ def _opened(window: exp.Window, select: exp.Select) -> exp.Window:
         return window
     order = window.args.get("order") or base.args.get("order")
     partition = [*(window.args.get("partition_by") or []), *(base.args.get("partition_by") or [])]
-    opened = exp.Window(order=order and order.copy(), partition_by=[one.copy() for one in partition])
-    return opened
+    return exp.Window(order=order and order.copy(), partition_by=[one.copy() for one in partition])
 
 
 def _ties(name: str, window: exp.Window, select: exp.Select) -> tuple[str, str]:
@@ -113,9 +112,8 @@ def _ties(name: str, window: exp.Window, select: exp.Select) -> tuple[str, str]:
 
 
 def _inside(name: str, given: list[exp.Expr], keys: list[exp.Ordered], window: exp.Window | None) -> tuple[str, str]:
-    wanted = given[: needed_keys(name, len(given), window)]
-    there = [key.this for key in keys]
-    if all(isinstance(one, exp.Literal) or one in there for one in wanted) and not (name == "mode" and not given):
+    count, there = needed_keys(name, len(given), window), [key.this for key in keys]
+    if len(given) >= count and all(isinstance(one, exp.Literal) or one in there for one in given[:count]):
         return _CLEAR
     if name in ("sum", "avg", "mean"):
         return f"{name}() of floating values rounds differently by the order of rows", _DECIMAL
