@@ -114,7 +114,7 @@ REFUSED = {
     "ALTER DYNAMIC TABLE training.churned SUSPEND": ("training.churned is a label", "SHOW DYNAMIC TABLES"),
     "ALTER DYNAMIC TABLE predictions.churn SET TARGET_LAG = '1 hour'": ("predictions.churn is declared in Python", "change it there"),
     "ALTER DYNAMIC TABLE decisions.call_list SET TARGET_LAG = 'soon'": ("'soon' is no target lag", "nothing was written"),
-    "ALTER DYNAMIC TABLE decisions.call_list SUSPENDED": ("no such action", "did you mean 'SUSPEND'?"),
+    "ALTER DYNAMIC TABLE decisions.call_list SUSPENDED": ("decisions.call_list cannot SUSPENDED", "did you mean 'SUSPEND'?"),
     "DROP DYNAMIC TABLE predictions.churn": ("predictions.churn is declared in Python", "change it there"),
     "DROP DYNAMIC TABLE decisions.call_lists": ("no dynamic table is called decisions.call_lists", "did you mean 'decisions.call_list'?"),
     "SHOW DYNAMIC TABLES IN feature": ("no dynamic table is in feature", "did you mean 'features'?"),

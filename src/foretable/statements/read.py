@@ -117,15 +117,13 @@ def _alter(statement: Statement, text: str) -> Alter:
     words = statement.words
     action = words[at] if at < len(words) else ""
     if action not in ACTIONS:
-        problem = (
-            f"ALTER DYNAMIC TABLE {name} {action}: there is no such action" if action else f"ALTER DYNAMIC TABLE {name} says not what to do"
-        )
-        raise UsageError(problem, hint=nearest(action, ACTIONS))
+        problem = f"{name} cannot {action}" if action else f"what to do with {name} is missing"
+        raise UsageError(problem, where="ALTER DYNAMIC TABLE", hint=nearest(action, ACTIONS))
     full = action == "REFRESH" and words[at + 1 : at + 2] == ["FULL"]
     given, end = options(statement, at + 1, name) if action == "SET" else ({}, at + 1 + full)
     _require_end(statement, end, ALTER)
     if action == "SET" and not given:
-        raise UsageError(f"ALTER DYNAMIC TABLE {name} SET sets nothing", hint=f"write: {ALTER}")
+        raise UsageError(f"what to set for {name} is missing", where="ALTER DYNAMIC TABLE", hint=f"write: {ALTER}")
     return Alter(name, action, full, given, text)
 
 
