@@ -22,7 +22,8 @@ PLACE, TABLE = "place", "table"
 """Marks of a table's tree: its number in the query, in order; its name, ``layer.table``."""
 ALIAS_USED, ASOF_TIME = "alias_used", "asof_time"
 """Marks: a column in HAVING or QUALIFY that bears the name of an alias; the time of ``ASOF JOIN … USING``."""
-_ROW = "foretable_row"
+ROW = "foretable_row"
+"""Stands before the columns of a row that is handed to a function whole."""
 
 
 def places(query: exp.Expr) -> list[exp.Table]:
@@ -35,7 +36,7 @@ def places(query: exp.Expr) -> list[exp.Table]:
     """
     if isinstance(query, Spliced):
         return [part for part in query.expressions if isinstance(part, exp.Table)]
-    known = set(tables_of(query))
+    known = set(tables_of(cast(exp.Expression, query)))
     return [node for node in query.walk(bfs=False) if isinstance(node, exp.Table) and qualified(node) in known]
 
 
@@ -80,7 +81,7 @@ def typed(query: exp.Expr, schemas: Mapping[str, Columns], macros: Mapping[str, 
 
 def _number(tree: exp.Expr, expected: int) -> None:
     """Give every table its place; a parsed text is read in the order of the text."""
-    known = set(tables_of(tree))
+    known = set(tables_of(cast(exp.Expression, tree)))
     found: list[tuple[int, exp.Expr, str]] = []
     for number, node in enumerate(tree.walk(bfs=False)):
         name = qualified(node) if isinstance(node, exp.Table) else handed(node)
@@ -105,9 +106,9 @@ def _open_scored(tree: exp.Expr, models: Mapping[str, Model]) -> None:
         given = call.expressions[0]
         read = exp.Table(**dict(zip(("this", "db", "catalog"), reversed(given.parts), strict=False)))
         read.meta.update({key: given.meta[key] for key in (PLACE, TABLE) if key in given.meta})
-        read.set("alias", exp.TableAlias(this=exp.to_identifier(_ROW)))
-        scores = [exp.alias_(exp.Anonymous(this=call.this, expressions=[exp.column(_ROW)]), name) for name in _added(models[found[0]])]
-        inner = exp.select(exp.column(exp.Star(), table=_ROW), *scores).from_(read)
+        read.set("alias", exp.TableAlias(this=exp.to_identifier(ROW)))
+        scores = [exp.alias_(exp.Anonymous(this=call.this, expressions=[exp.column(ROW)]), name) for name in _added(models[found[0]])]
+        inner = exp.select(exp.column(exp.Star(), table=ROW), *scores).from_(read)
         scored = exp.Subquery(this=inner, alias=node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(call.this)))
         scored.set("joins", node.args.get("joins"))
         node.replace(scored)
@@ -172,13 +173,13 @@ def _mark_rows(select: exp.Select) -> None:
     for part in [one for several in parts for one in (several if isinstance(several, list) else [several])]:
         for node in list(_own(part)) if isinstance(part, exp.Expr) else []:
             if isinstance(node, exp.Column) and not node.table and not isinstance(node.this, exp.Star) and node.name.lower() in aliases:
-                call = exp.Anonymous(this=_ROW, expressions=[exp.Literal.string(node.name.lower())])
+                call = exp.Anonymous(this=ROW, expressions=[exp.Literal.string(node.name.lower())])
                 node.replace(call)
 
 
-def _rename(tree: exp.Expr, schemas: Mapping[str, Columns]) -> dict[str, dict[str, str]]:
+def _rename(tree: exp.Expr, schemas: Mapping[str, Columns]) -> dict[str, Any]:
     """Names of one part for the tables, so that two files or layers cannot be mixed up; gives the schema of each."""
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, Any] = {}
     known: Collection[str] = {node.meta[TABLE] for node in tree.find_all(exp.Table) if TABLE in node.meta}
     for column in tree.find_all(exp.Column):
         if column.db and ".".join(part.name for part in column.parts[:-1]).lower() in known:
@@ -214,7 +215,7 @@ def _expand_rows(tree: exp.Expr, schema: Mapping[str, Mapping[str, str]]) -> Non
     """Every column of the row in place of the row."""
     for scope in traverse_scope(tree):
         for node in list(scope.find_all(exp.Anonymous)):
-            if node.this == _ROW:
+            if node.this == ROW:
                 name = node.expressions[0].name
                 columns = _columns(scope.sources.get(name), schema)
                 if any(name in _columns(source, schema) for source in scope.sources.values()):

@@ -1,18 +1,31 @@
-"""The analyser."""
+"""The analyser: the finest key by which a query can be recomputed piece by piece, and how changes reach it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 from sqlglot import exp
 
-from foretable.compile.incremental.shape import Analysis, Effect
+from foretable.compile.expanded import Unreadable
+from foretable.compile.incremental.allowed import check
+from foretable.compile.incremental.found import Found, Reach, Refused, Why
+from foretable.compile.incremental.push import push
+from foretable.compile.incremental.reads import reads_of
+from foretable.compile.incremental.shape import Analysis, Boundary, Effect
+from foretable.compile.incremental.sources import Context, query_type
 from foretable.compile.recorded import Columns
-from foretable.compile.references import handed, qualified
-from foretable.compile.typed import places
+from foretable.compile.references import qualified
+from foretable.compile.typed import PLACE, TABLE, places, typed
 from foretable.declare.function import Function
 from foretable.declare.model import Model
 from foretable.declare.project import Macro
+
+_EXACT = (
+    "BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT", "INT128", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "DECIMAL",
+    "TEXT", "DATE", "TIMESTAMP", "UUID", "ENUM", "BLOB",
+)  # fmt: skip
+"""Types in which equal values are the same value."""
 
 
 def analyse(
@@ -23,10 +36,107 @@ def analyse(
     models: Mapping[str, Model],
     functions: Mapping[str, Function],
 ) -> Analysis:
-    """Whether and how a table can be kept up to date by recomputing some of its keys."""
-    names = sorted({qualified(place) or handed(place) for place in places(query)})
-    return Analysis(
-        reason="the analyser knows nothing yet",
-        effects=tuple(Effect(name, ()) for name in names),
-        reads={name: tuple(schemas[name]) for name in names},
+    """Whether and how a table can be kept up to date by recomputing some of its keys.
+
+    Parameters
+    ----------
+    query
+        As it was compiled.
+    keys
+        The columns of the entity's key; none where the table is about no entity.
+    schemas
+        Columns of the tables that it reads.
+    macros, models, functions
+        The project's, by name.
+
+    Returns
+    -------
+    Analysis
+        INCREMENTAL with its plan, or FULL with the reason.
+    """
+    reads: Mapping[str, tuple[str, ...]] = {name: tuple(schemas[name]) for name in dict.fromkeys(map(qualified, places(query)))}
+    try:
+        tree = typed(query, schemas, macros, models)
+        reads = reads_of(tree, schemas)
+        if not keys:
+            raise Refused("it is about no entity, so nothing says which rows belong together", "declare it with an entity")
+        check(tree, functions.keys(), models.keys())
+        return _best(tree, [key.lower() for key in keys], keys, schemas, reads)
+    except (Refused, Unreadable) as refused:
+        effects = tuple(Effect(name, ()) for name in reads)
+        return Analysis(reason=refused.reason, hint=refused.hint, effects=effects, reads=reads)
+
+
+def _best(
+    tree: exp.Expr, keys: Sequence[str], spelled: Sequence[str], schemas: Mapping[str, Columns], reads: Mapping[str, tuple[str, ...]]
+) -> Analysis:
+    """The analysis for the subset of the key by which the fewest tables rebuild everything, and then the largest one."""
+    context = Context(schemas)
+    found: list[Analysis] = []
+    for size in range(len(keys), 0, -1):
+        for names in combinations(range(len(keys)), size):
+            chosen = tuple(frozenset({keys[number]}) for number in names)
+            pushed = push(tree, context, chosen, None, Why("it reads no table by the key"))
+            found.append(_concluded(tree, pushed, tuple(spelled[number] for number in names), context, reads))
+    return min(
+        found, key=lambda one: (bool(one.reason), sum(not effect.columns for effect in one.effects), bool(one.volatile), -len(one.key))
     )
+
+
+def _concluded(tree: exp.Expr, pushed: Found, key: tuple[str, ...], context: Context, reads: Mapping[str, tuple[str, ...]]) -> Analysis:
+    restricted = _restricted(tree, pushed)
+    names = {node.meta[PLACE]: node.meta[TABLE] for node in tree.find_all(exp.Table) if PLACE in node.meta}
+    reached = {reach.place for reach in pushed.reaches}
+    lost = {one.table: one.why for one in pushed.lost} | {
+        names[place]: Why("nothing uses it") for place in names if place not in reached and place not in {one.place for one in pushed.lost}
+    }
+    effects = [Effect(reach.table, reach.columns, reach.path) for reach in pushed.reaches if reach.table not in lost]
+    effects += [Effect(table, ()) for table in lost]
+    edges = [Boundary(Effect(edge.table, edge.columns, edge.path), edge.row, edge.moment) for edge in pushed.edges]
+    why = _refusal(tree, key, context, restricted, names, lost)
+    if why is not None:
+        return Analysis(why.reason, why.hint, effects=tuple(Effect(name, ()) for name in reads), reads=reads)
+    return Analysis(
+        key=key,
+        restricted=restricted,
+        effects=tuple(dict.fromkeys(effects)),
+        boundaries=tuple(dict.fromkeys(edges)),
+        volatile="; ".join(pushed.ticks),
+        unique=pushed.unique,
+        reads=reads,
+        notes=tuple(f"any change of {table} rebuilds the table: {why.reason}" for table, why in sorted(lost.items())),
+    )
+
+
+def _restricted(tree: exp.Expr, pushed: Found) -> Mapping[int, tuple[str, ...]]:
+    """Places that every use of them restricts by the same columns."""
+    ways: dict[int, set[Reach | None]] = {}
+    for reach in pushed.reaches:
+        ways.setdefault(reach.place, set()).add(reach if not reach.path else None)
+    for lost in pushed.lost:
+        ways.setdefault(lost.place, set()).add(None)
+    return {place: one.columns for place, found in sorted(ways.items()) for one in found if one is not None and len(found) == 1}
+
+
+def _refusal(
+    tree: exp.Expr,
+    key: tuple[str, ...],
+    context: Context,
+    restricted: Mapping[int, tuple[str, ...]],
+    names: Mapping[int, str],
+    lost: Mapping[str, Why],
+) -> Why | None:
+    for name in key:
+        kind = query_type(tree, context, name.lower())
+        if restricted and kind.split("(")[0] not in _EXACT and not kind.startswith("TIMESTAMP"):
+            return Why(
+                f"{name} is of type {kind or 'unknown'}, in which different values may be equal",
+                f"cast {name} to a type such as BIGINT or VARCHAR",
+            )
+    if not restricted:
+        return next(iter(lost.values()), Why("it reads no table by the key"))
+    twice = next((names[place] for place in restricted if names[place] in lost), None)
+    if twice is not None:
+        why = lost[twice]
+        return Why(f"{twice} is read whole besides, so that any change of it changes every row: {why.reason}", why.hint)
+    return None
