@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
-from foretable.declare.clock import last, moment
+from foretable.declare.clock import interval, last, moment
 from foretable.declare.entity import Entity
 from foretable.declare.names import checked
 from foretable.declare.origin import Origin, caller, collect
 from foretable.declare.resolve import resolver
-from foretable.errors import DeclarationError
+from foretable.errors import DeclarationError, UsageError
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 SourceKind = Literal["event", "scd2", "static"]
+FeedKind = Literal["fingerprint", "ingest"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,14 @@ class Source:
         Parquet, CSV or JSON files (a path or a glob, relative to the project) that the table is read from.
     sparse
         An event source in which no news is no outage (tickets, sign-ups): it does not hold back the clock.
+    max_staleness
+        How old the last event of an event source may be, such as ``"2 hours"``; when it is older, the source is late.
+    feed
+        How it is learned what changed. ``fingerprint`` compares the table with what the last wave saw, whoever
+        wrote to it. ``ingest`` trusts that only ``foretable ingest`` and ``quarantine redrive`` write to the table:
+        they log the keys of what they load, and the table is not read to find them.
+    audit
+        How often an ``ingest`` feed is compared after all, ``"1 day"`` unless given: what others wrote is found then.
 
     Examples
     --------
@@ -58,6 +67,9 @@ class Source:
     fixed: Sequence[str] | None = None
     file: str | None = None
     sparse: bool = False
+    max_staleness: str | None = None
+    feed: FeedKind = "fingerprint"
+    audit: str | None = None
     description: str = ""
     origin: Origin = field(default_factory=caller, repr=False)
 
@@ -71,7 +83,52 @@ class Source:
             raise DeclarationError(
                 f"source {self.name}: valid takes two columns", where=str(self.origin), hint='write valid=("valid_from", "valid_to")'
             )
+        self._check_staleness()
+        self._check_feed()
         collect(self)
+
+    def _check_staleness(self) -> None:
+        if self.max_staleness is None:
+            return
+        self._require_length("max_staleness", self.max_staleness)
+        if self.kind != "event":
+            raise DeclarationError(
+                f"source {self.name}: max_staleness needs events",
+                where=str(self.origin),
+                hint="declare time=, or take max_staleness= out: of other sources nobody knows when they were last written",
+            )
+
+    def _check_feed(self) -> None:
+        if self.feed not in get_args(FeedKind):
+            raise DeclarationError(
+                f"source {self.name}: there is no feed {self.feed!r}", where=str(self.origin), hint="write 'fingerprint' or 'ingest'"
+            )
+        if self.feed == "fingerprint":
+            if self.audit is not None:
+                raise DeclarationError(
+                    f"source {self.name}: audit is for feed='ingest'; fingerprints are compared in every wave",
+                    where=str(self.origin),
+                    hint="take audit= out, or add feed='ingest'",
+                )
+            return
+        if self.file is not None or self.name.count(".") == 2:
+            raise DeclarationError(
+                f"source {self.name}: feed='ingest' needs a table that foretable loads",
+                where=str(self.origin),
+                hint="take feed= out: files and attached tables are compared without it",
+            )
+        object.__setattr__(self, "audit", self.audit if self.audit is not None else "1 day")
+        self._require_length("audit", self.audit)
+
+    def _require_length(self, option: str, text: str | None) -> None:
+        try:
+            number, _ = interval(str(text))
+        except UsageError as error:
+            raise DeclarationError(f"source {self.name}: {option}: {error.message}", where=str(self.origin), hint=error.hint) from None
+        if number == 0:
+            raise DeclarationError(
+                f"source {self.name}: {option}: {text!r} is no time at all", where=str(self.origin), hint="write at least '1 minute'"
+            )
 
     @property
     def kind(self) -> SourceKind | None:

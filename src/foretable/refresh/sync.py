@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -29,16 +29,11 @@ def mount_files(connection: duckdb.DuckDBPyConnection, project: Project) -> None
         if source.file is None:
             continue
         path = project.root / source.file
-        reader = READERS.get(Path(source.file).suffix.lower())
-        if reader is None:
-            raise DeclarationError(
-                f"source {source.name}: cannot read {source.file}", where=str(source.origin), hint=f"known endings: {', '.join(READERS)}"
-            )
+        function = files_as_table(source, [str(path)])
         if not any(project.root.glob(source.file)) and not path.is_file():
             raise DeclarationError(
                 f"source {source.name}: no file matches {path}", where=str(source.origin), hint="mend file=, or put the file there"
             )
-        function = exp.Table(this=exp.Anonymous(this=reader, expressions=[exp.Literal.string(str(path))]))
         schema = exp.to_identifier(source.name.split(".")[0], quoted=True)
         connection.execute(statement("CREATE SCHEMA IF NOT EXISTS $schema", schema=schema))
         view = parse("CREATE OR REPLACE VIEW v AS SELECT 1")
@@ -52,6 +47,31 @@ def mount_files(connection: duckdb.DuckDBPyConnection, project: Project) -> None
                 where=str(source.origin),
                 hint="drop the table, or leave file= out and read what is there",
             ) from None
+
+
+def files_as_table(source: Source, paths: Sequence[str], *, beside: str = "") -> exp.Table:
+    """The call that reads files (or a glob) as the source does.
+
+    Parameters
+    ----------
+    beside
+        Name of one more column, with the file that a row is from.
+
+    Raises
+    ------
+    DeclarationError
+        The files' ending is none of Parquet, CSV and JSON.
+    """
+    reader = READERS.get(Path(str(source.file)).suffix.lower())
+    if reader is None:
+        raise DeclarationError(
+            f"source {source.name}: cannot read {source.file}", where=str(source.origin), hint=f"known endings: {', '.join(READERS)}"
+        )
+    given = [exp.Literal.string(path) for path in paths]
+    arguments: list[exp.Expr] = [given[0] if len(given) == 1 else exp.Array(expressions=given)]
+    if beside:
+        arguments.append(exp.EQ(this=exp.to_identifier("filename"), expression=exp.Literal.string(beside)))
+    return exp.Table(this=exp.Anonymous(this=reader, expressions=arguments))
 
 
 def actual_schema(connection: duckdb.DuckDBPyConnection, source: Source) -> Columns:

@@ -12,7 +12,8 @@ import duckdb
 from sqlglot import exp
 
 from foretable.refresh.feeds.feed import Feed, FeedState
-from foretable.sql import column, render, statement, table
+from foretable.refresh.feeds.sums import exact, places
+from foretable.sql import column, parse, render, statement, table
 
 SCHEMA = "foretable_feeds"
 
@@ -37,18 +38,8 @@ def feed_table(role: str, name: str) -> exp.Table:
     return table(f"{SCHEMA}.{role}_{name}")
 
 
-def places(feed: Feed) -> tuple[str, ...]:
-    """Names of a feed's key columns in its tables: by position, so that no name is in the way of another."""
-    return tuple(f"k{i + 1}" for i in range(len(feed.keys)))
-
-
-def exact(value: exp.Expr, kind: str) -> exp.Expr:
-    """A key such that values are the same only when their bytes are, whatever the collation of the column."""
-    return exp.Collate(this=value, expression=exp.var("C")) if kind.upper() in ("VARCHAR", "TEXT") else value
-
-
-def open_feed(connection: duckdb.DuckDBPyConnection, feed: Feed, kind: str, epoch: int) -> None:
-    """Make a feed's log where there is none, or anew where its keys have other types now.
+def open_feed(connection: duckdb.DuckDBPyConnection, feed: Feed, kind: str, epoch: int) -> bool:
+    """Make a feed's log where there is none, or anew where its keys or its kind are others now; says whether it did.
 
     Parameters
     ----------
@@ -58,21 +49,38 @@ def open_feed(connection: duckdb.DuckDBPyConnection, feed: Feed, kind: str, epoc
         The wave from which on a new log is complete.
     """
     found = connection.execute("SELECT columns, kind FROM foretable.feeds WHERE feed = ?", [feed.name]).fetchall()
-    if found and Feed(feed.table, feed.keys, json.loads(found[0][0])).types == feed.types:
+    alike = found and (found[0][1] == kind or {found[0][1], kind} == {"fingerprint", "ingest"})
+    if alike and Feed(feed.table, feed.keys, json.loads(found[0][0])).types == feed.types:
         if found[0][1] != kind:
             connection.execute("UPDATE foretable.feeds SET kind = ? WHERE feed = ?", [kind, feed.name])
-        return
+        return False
     drop_feed(connection, feed.name)
     columns = {"epoch": "BIGINT", **dict(zip(places(feed), feed.types, strict=True))}
-    connection.execute(create_table(log_table(feed), columns))
+    connection.execute(_create(log_table(feed), columns))
     row = [feed.name, feed.table, json.dumps(feed.keys), json.dumps(dict(feed.columns)), kind, epoch, 0, None]
     connection.execute("INSERT INTO foretable.feeds VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    return True
 
 
-def create_table(name: exp.Table, columns: Mapping[str, str]) -> str:
-    """The statement that makes a table of the feeds anew; types are spelt as DuckDB spells them."""
+def fill(connection: duckdb.DuckDBPyConnection, into: exp.Table, columns: Mapping[str, str], rows: exp.Query | None = None) -> None:
+    """Make a table of the feeds anew with these rows; types are spelt as DuckDB spells them."""
+    connection.execute(_create(into, columns))
+    if rows is not None:
+        insert(connection, into, rows)
+
+
+def insert(connection: duckdb.DuckDBPyConnection, into: exp.Table, rows: exp.Query) -> None:
+    """Add rows to a table of the feeds."""
+    tree = parse("INSERT INTO t SELECT 1")
+    tree.set("this", into.copy())
+    tree.set("expression", rows)
+    connection.execute(render(tree))
+
+
+def _create(name: exp.Table, columns: Mapping[str, str]) -> str:
     definitions = [exp.ColumnDef(this=exp.to_identifier(each, quoted=True), kind=exp.var(kind)) for each, kind in columns.items()]
-    return render(exp.Create(kind="TABLE", replace=True, this=exp.Schema(this=name, expressions=definitions)))
+    temporary = exp.Properties(expressions=[exp.TemporaryProperty()]) if name.db == "temp" else None
+    return render(exp.Create(kind="TABLE", replace=True, this=exp.Schema(this=name.copy(), expressions=definitions), properties=temporary))
 
 
 def append(connection: duckdb.DuckDBPyConnection, feed: Feed, epoch: int, rows: exp.Query) -> int:

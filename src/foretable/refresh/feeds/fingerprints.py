@@ -1,0 +1,170 @@
+"""Two-stage fingerprints: which keys of a table have other rows than when the fingerprints were stored.
+
+Stage 1 reads the whole table and sums its rows by bucket, ``hash(keys) & mask``. Stage 2 reads the rows of buckets
+that moved and sums them by key. Both are compared with what is stored, in tables of the feed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import duckdb
+from sqlglot import exp
+
+from foretable.refresh.feeds.feed import Feed
+from foretable.refresh.feeds.log import append, feed_table, fill, insert
+from foretable.refresh.feeds.memory import Memory
+from foretable.refresh.feeds.sums import (
+    SUMS,
+    all_of,
+    bucket_of,
+    different,
+    in_one_bucket,
+    keys_of,
+    places,
+    sums_by_bucket,
+    sums_of_rows,
+    sums_of_sums,
+    within,
+)
+from foretable.sql import column, render, statement, table
+
+_BUCKETS = "temp.foretable_found_buckets"
+_KEYS = "temp.foretable_found_keys"
+_MOVED = "temp.foretable_moved"
+_KEYS_IN_A_BUCKET = 12
+_FEWEST, _MOST = 8, 16  # powers of two
+
+
+def store(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory) -> Memory:
+    """Store the fingerprints of a table as it is now; one scan."""
+    if feed.keys:
+        fill(connection, table(_KEYS), _key_columns(feed), sums_of_rows(table(feed.table), feed.columns, keys_of(feed)))
+        return _adopt(connection, feed, memory)
+    fill(connection, feed_table("buckets", feed.name), _BUCKET_COLUMNS, sums_by_bucket(table(feed.table), feed, 0))
+    return replace(memory, mask=0)
+
+
+def compare(connection: duckdb.DuckDBPyConnection, feeds: Sequence[tuple[Feed, Memory]], epoch: int) -> list[Memory]:
+    """Log the keys of a table that have other rows now, and store what they have.
+
+    Parameters
+    ----------
+    feeds
+        Feeds of one table that compare the same columns, with what is remembered of each. When the first scan
+        finds the table's total as it was, the others need none.
+
+    Returns
+    -------
+    list[Memory]
+        What to remember, in the same order.
+    """
+    order = sorted(range(len(feeds)), key=lambda i: (not feeds[i][0].keys, i))
+    memories = [memory for _, memory in feeds]
+    lead, memory = feeds[order[0]]
+    _scan(connection, lead, memory)
+    total = _total(connection, table(_BUCKETS))
+    for i in order:
+        feed, memory = feeds[i]
+        stored = feed_table("buckets", feed.name)
+        if not (feed is lead and feed.keys) and _total(connection, stored) == total:
+            continue
+        if not feed.keys:
+            append(connection, feed, epoch, exp.select("1"))
+            fill(connection, stored, _BUCKET_COLUMNS, in_one_bucket(sums_of_sums(table(_BUCKETS), {})))
+            continue
+        if feed is not lead:
+            _scan(connection, feed, memory)
+        memories[i] = _compare_keys(connection, feed, memory, epoch)
+    return memories
+
+
+def add(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory, rows: exp.Query) -> None:
+    """Add rows that were loaded to what is stored, so that they do not count as changed when the table is compared."""
+    loaded = rows.subquery("loaded")
+    insert(connection, feed_table("buckets", feed.name), sums_by_bucket(loaded, feed, memory.mask))
+    if feed.keys:
+        insert(connection, feed_table("keys", feed.name), sums_of_rows(loaded, feed.columns, keys_of(feed)))
+
+
+def compact(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory) -> Memory:
+    """One stored sum per key and bucket again, and as many buckets as the keys ask for."""
+    if not feed.keys:
+        fill(connection, table(_BUCKETS), _BUCKET_COLUMNS, in_one_bucket(sums_of_sums(feed_table("buckets", feed.name), {})))
+        fill(connection, feed_table("buckets", feed.name), _BUCKET_COLUMNS, all_of(table(_BUCKETS)))
+        return memory
+    groups = {place: column(place) for place in places(feed)}
+    summed = sums_of_sums(feed_table("keys", feed.name), groups).having("sum(n) <> 0")
+    fill(connection, table(_KEYS), _key_columns(feed), summed)
+    return _adopt(connection, feed, memory)
+
+
+def crowded(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory) -> bool:
+    """Whether a table has grown so much that its buckets hold too many keys."""
+    if not feed.keys:
+        return False
+    count = connection.execute(statement("SELECT count(*) FROM $keys", keys=feed_table("keys", feed.name))).fetchall()[0][0]
+    return _mask(count) > 4 * memory.mask + 3
+
+
+def clear(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop what a comparison worked in."""
+    for name in (_BUCKETS, _KEYS, _MOVED):
+        connection.execute(render(exp.Drop(kind="TABLE", this=table(name), exists=True)))
+
+
+_BUCKET_COLUMNS = {"bucket": "UINTEGER", **SUMS}
+
+
+def _key_columns(feed: Feed) -> dict[str, str]:
+    return {**dict(zip(places(feed), feed.types, strict=True)), **SUMS}
+
+
+def _mask(keys: int) -> int:
+    power = round(math.log2(max(keys, 1) / _KEYS_IN_A_BUCKET))
+    return int(2 ** min(max(power, _FEWEST), _MOST)) - 1
+
+
+def _scan(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory) -> None:
+    """Stage 1."""
+    fill(connection, table(_BUCKETS), _BUCKET_COLUMNS, sums_by_bucket(table(feed.table), feed, memory.mask))
+
+
+def _compare_keys(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory, epoch: int) -> Memory:
+    """Stage 2, in the buckets that moved."""
+    buckets, keys = feed_table("buckets", feed.name), feed_table("keys", feed.name)
+    fill(connection, table(_MOVED), {"bucket": "UINTEGER"}, different(all_of(buckets), all_of(table(_BUCKETS)), ["bucket"]))
+    moved = connection.execute(statement("SELECT count(*) FROM $moved", moved=table(_MOVED))).fetchall()[0][0]
+    if not moved:
+        return memory
+    found = sums_of_rows(table(feed.table), feed.columns, keys_of(feed))
+    stored, mine = all_of(keys), bucket_of(places(feed), memory.mask)
+    most = 2 * moved > memory.mask + 1
+    if not most:
+        found = within(found, bucket_of(feed.keys, memory.mask), _MOVED)
+        stored = within(stored, mine, _MOVED)
+    fill(connection, table(_KEYS), _key_columns(feed), found)
+    append(connection, feed, epoch, different(stored, all_of(table(_KEYS)), places(feed)))
+    if most:
+        return _adopt(connection, feed, memory)
+    for stale, bucket, fresh in ((keys, mine, _KEYS), (buckets, column("bucket"), _BUCKETS)):
+        delete = within(exp.select("*").from_(stale), bucket, _MOVED).args["where"]
+        connection.execute(render(exp.Delete(this=stale.copy(), where=delete.copy())))
+        rows = all_of(table(fresh))
+        insert(connection, stale, within(rows, column("bucket"), _MOVED) if fresh == _BUCKETS else rows)
+    return compact(connection, feed, memory) if crowded(connection, feed, memory) else memory
+
+
+def _adopt(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory) -> Memory:
+    """Store the keys that were found as all there are, and their buckets."""
+    fill(connection, feed_table("keys", feed.name), _key_columns(feed), all_of(table(_KEYS)))
+    mask = _mask(connection.execute(statement("SELECT count(*) FROM $keys", keys=table(_KEYS))).fetchall()[0][0])
+    buckets = sums_of_sums(table(_KEYS), {"bucket": bucket_of(places(feed), mask)})
+    fill(connection, feed_table("buckets", feed.name), _BUCKET_COLUMNS, buckets)
+    return replace(memory, mask=mask)
+
+
+def _total(connection: duckdb.DuckDBPyConnection, buckets: exp.Table) -> tuple[int, int]:
+    return connection.execute(render(sums_of_sums(buckets, {}))).fetchall()[0]

@@ -1,0 +1,57 @@
+"""What a detection keeps for the next one, apart from the sums."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+import duckdb
+
+from foretable.compile.recorded import Columns
+from foretable.refresh.feeds.feed import Feed
+
+_RECALL = "SELECT columns, state FROM foretable.feeds WHERE feed = ?"
+_REMEMBER = "UPDATE foretable.feeds SET columns = ?, state = ? WHERE feed = ?"
+
+
+@dataclass(frozen=True)
+class Memory:
+    """How the stored sums were made.
+
+    Parameters
+    ----------
+    version
+        DuckDB's: another one may hash otherwise.
+    mask
+        Number of buckets less one.
+    mark
+        The attached file as it was.
+    audited
+        When the table of an ingest log was last compared, in UTC.
+    reading
+        How files were understood.
+    """
+
+    version: str
+    mask: int = 0
+    mark: str | None = None
+    audited: str | None = None
+    reading: str | None = None
+
+
+def recall(connection: duckdb.DuckDBPyConnection, feed: Feed) -> tuple[Columns, Memory] | None:
+    """The columns that were compared and how; None where nothing is stored."""
+    rows = connection.execute(_RECALL, [feed.name]).fetchall()
+    return (json.loads(rows[0][0]), Memory(**json.loads(rows[0][1]))) if rows and rows[0][1] is not None else None
+
+
+def remember(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory | None) -> None:
+    """Keep how a feed's sums were made; None says that there are none."""
+    state = json.dumps(asdict(memory)) if memory is not None else None
+    connection.execute(_REMEMBER, [json.dumps(dict(feed.columns)), state, feed.name])
+
+
+def still_holds(memory: Memory, columns: Columns, there: Columns) -> bool:
+    """Whether sums can be compared: the same DuckDB, and every column compared is there with the same type."""
+    kinds = {name.lower(): kind for name, kind in there.items()}
+    return memory.version == duckdb.__version__ and all(kinds.get(name.lower()) == kind for name, kind in columns.items())
