@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import sqlglot
@@ -71,4 +72,10 @@ def statement(template: str, /, **parts: exp.Expr) -> str:
         name = node.name if isinstance(node, exp.Placeholder) else ""
         return parts[name].copy() if name in parts else node
 
-    return render(parse(template).transform(fill))
+    return render(_template(template).transform(fill))
+
+
+@lru_cache(maxsize=512)
+def _template(text: str) -> Any:
+    """A template's tree, which is not to be changed."""
+    return parse(text)

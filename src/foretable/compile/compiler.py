@@ -10,6 +10,7 @@ import duckdb
 from sqlglot import exp
 
 from foretable.compile.asof import AS_OF, MODEL_VERSION
+from foretable.compile.deterministic import deterministic
 from foretable.compile.graph import Compiled, Graph
 from foretable.compile.history import check_histories
 from foretable.compile.mode import table_mode
@@ -136,8 +137,8 @@ class _Compiler:
     def _compile(self, declared: DynamicTable) -> Compiled:
         tree = self._tree(declared)
         upstream = tuple(tables_of(tree))
-        for name in upstream:
-            self._columns(checked(name, where=declared.origin))
+        schemas = {name: self._columns(checked(name, where=declared.origin)) for name in upstream}
+        tree = deterministic(tree, schemas, self.project.macros)
         try:
             columns = dict(self._scratch.describe(tree))
         except duckdb.Error as error:
@@ -166,7 +167,7 @@ class _Compiler:
             models=models_of(names, self.project.models),
             columns=columns,
             fingerprint=hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16],
-            analysis=table_mode(declared, tree, columns, {name: self._columns(name) for name in upstream}, self.project),
+            analysis=table_mode(declared, tree, columns, schemas, self.project),
         )
 
     def _tree(self, declared: DynamicTable) -> Any:

@@ -5,8 +5,10 @@ import pytest
 
 from foretable.compile import compile_project
 from foretable.declare.load import load_project
+from foretable.refresh.feeds.feed import FeedState
 from foretable.refresh.plan import Drop, plan, table_as_of
 from foretable.refresh.state import SourceState, State, TableState
+from foretable.refresh.wanted import wanted_feeds
 
 CLOCK = datetime(2026, 3, 1, 14, 30)
 USAGE, SCORES, CALLS = "features.customer_usage", "predictions.churn", "decisions.calls"
@@ -19,16 +21,24 @@ def graph(shop):
 
 @pytest.fixture
 def fresh():
-    sources = {name: SourceState(f"print of {name}", 10, CLOCK) for name in ("raw.customers", "raw.orders", "raw.plans")}
-    return State(sources=sources)
+    return State(sources={name: SourceState(CLOCK) for name in ("raw.customers", "raw.orders", "raw.plans")})
 
 
 def built(graph, state, clock=CLOCK):
-    """The state after everything was trained and built."""
+    """The state after wave 1, in which everything was trained and built."""
     state = replace(state, champions={"churn": 1}, trained=frozenset({"churn"}))
-    steps = plan(graph, state, clock).builds
-    tables = {step.table: TableState(graph.tables[step.table].fingerprint, step.inputs, step.as_of, 5, 1) for step in steps}
-    return replace(state, tables=tables, existing=frozenset(tables))
+    tables = {
+        step.table: TableState(graph.tables[step.table].fingerprint, step.as_of, 5, 1, dict.fromkeys(graph.tables[step.table].models, 1))
+        for step in plan(graph, state, clock).builds
+    }
+    feeds = {(feed.table, feed.keys): FeedState(1, 0) for feed in wanted_feeds(graph)}
+    return replace(state, tables=tables, existing=frozenset(tables), feeds=feeds)
+
+
+def changed(graph, state, name, wave=2):
+    """The state after something changed in a table, in a later wave."""
+    feeds = {key: replace(feed, changed_at=wave) if key[0] == name else feed for key, feed in state.feeds.items()}
+    return replace(state, feeds=feeds)
 
 
 def actions(planned):
@@ -48,10 +58,24 @@ def test_a_second_plan_has_nothing_to_do(graph, fresh):
     assert {step.reason for step in planned.builds} == {"nothing changed"}
 
 
-def test_a_changed_source_rebuilds_what_is_made_from_it(graph, fresh):
+def test_a_changed_source_dirties_what_is_made_from_it(graph, fresh):
+    planned = plan(graph, changed(graph, built(graph, fresh), "raw.plans"), CLOCK)
+    assert actions(planned) == {USAGE: "INCREMENTAL", SCORES: "INCREMENTAL", CALLS: "FULL"}
+    assert [step.reason for step in planned.builds] == ["raw.plans changed", f"{USAGE} is refreshed", f"{SCORES} is refreshed"]
+    assert [step.waits for step in planned.builds] == [False, True, True]
+
+
+def test_a_log_that_does_not_reach_back_rebuilds_its_readers(graph, fresh):
     state = built(graph, fresh)
-    changed = replace(state, sources=state.sources | {"raw.plans": SourceState("other", 11, None)})
-    assert actions(plan(graph, changed, CLOCK)) == {USAGE: "FULL", SCORES: "FULL", CALLS: "FULL"}
+    feeds = {key: FeedState(2, 2) if key[0] == "raw.plans" else feed for key, feed in state.feeds.items()}
+    first = plan(graph, replace(state, feeds=feeds), CLOCK).builds[0]
+    assert (first.action, first.reason) == ("FULL", "what changed in raw.plans since its last refresh is not known")
+
+
+def test_a_suspended_table_and_what_stands_on_it_are_left_alone(graph, fresh):
+    planned = plan(graph, replace(built(graph, fresh), suspended={SCORES: "asked for"}), CLOCK)
+    assert actions(planned) == {USAGE: "NO_DATA"}
+    assert planned.blocked == {SCORES: f"suspended (asked for); resume it: foretable resume {SCORES}", CALLS: f"{SCORES} is suspended"}
 
 
 def test_a_new_champion_rescores_and_nothing_else(graph, fresh):
@@ -65,7 +89,7 @@ def test_within_a_day_nothing_moves_and_the_next_day_everything_does(graph, fres
     state = replace(state, sources=later)
     assert plan(graph, state, CLOCK.replace(hour=23)).work == ()
     tomorrow = plan(graph, state, CLOCK.replace(day=2))
-    assert actions(tomorrow) == {USAGE: "FULL", SCORES: "FULL", CALLS: "FULL"}
+    assert actions(tomorrow) == {USAGE: "INCREMENTAL", SCORES: "INCREMENTAL", CALLS: "FULL"}
     assert tomorrow.builds[0].reason == "as_of moved from 2026-03-01 00:00"
 
 
@@ -78,7 +102,7 @@ def test_an_outage_of_an_activity_source_holds_the_clock_and_a_register_does_not
 
 def test_a_source_that_was_emptied_stops_what_reads_it_and_does_not_look_like_churn(graph, fresh):
     state = built(graph, fresh)
-    emptied = {"raw.orders": replace(fresh.sources["raw.orders"], watermark=None, row_count=0, fingerprint="nothing")}
+    emptied = {"raw.orders": replace(fresh.sources["raw.orders"], watermark=None)}
     planned = plan(graph, replace(state, sources=state.sources | emptied), CLOCK)
     assert planned.builds == ()
     assert "source raw.orders holds no event yet" in planned.blocked[USAGE]
@@ -105,15 +129,13 @@ def test_selecting_a_table_whose_upstream_is_missing_says_so(graph, fresh):
     assert "--select +predictions.churn" in planned.blocked[SCORES]
 
 
-def test_what_was_selected_over_an_outdated_table_is_built_again_when_that_one_is(graph, fresh):
-    """A table left out of the selection is read as it stands: its readers are not up to date by that."""
-    state = built(graph, fresh)
-    changed = replace(state, sources=state.sources | {"raw.plans": SourceState("other", 11, None)})
-    alone = plan(graph, changed, CLOCK, select={SCORES})
-    assert actions(alone) == {SCORES: "NO_DATA"}
-    forced = plan(graph, changed, CLOCK, select={SCORES}, full_refresh=True).builds[0]
-    rebuilt = changed.tables | {SCORES: replace(changed.tables[SCORES], inputs=forced.inputs)}
-    assert actions(plan(graph, replace(changed, tables=rebuilt), CLOCK)) == {USAGE: "FULL", SCORES: "FULL", CALLS: "FULL"}
+def test_what_was_selected_over_an_outdated_table_is_refreshed_again_when_that_one_is(graph, fresh):
+    """A table left out of the selection is read as it stands: its readers take in what changes in it later."""
+    state = changed(graph, built(graph, fresh), "raw.plans")
+    assert actions(plan(graph, state, CLOCK, select={SCORES})) == {SCORES: "NO_DATA"}
+    read = replace(state, tables=state.tables | {SCORES: replace(state.tables[SCORES], epoch=2)})
+    refreshed = changed(graph, read, USAGE, wave=3)
+    assert actions(plan(graph, refreshed, CLOCK, select={SCORES})) == {SCORES: "INCREMENTAL"}
 
 
 def test_a_changed_definition_reinitialises(graph, fresh, shop):

@@ -14,7 +14,7 @@ import pytest
 from foretable.compile import compile_project
 from foretable.declare.load import load_project
 from foretable.errors import DeclarationError
-from foretable.refresh import observe, plan, run_wave
+from foretable.refresh import plan, run_wave
 from foretable.refresh.watermark import now
 from foretable.run import prepare
 
@@ -56,10 +56,9 @@ def refresh(root, **options):
     try:
         prepare(connection, graph)
         clock = now(graph)
-        state = observe(connection, graph, clock)
         prune = options.pop("prune", False)
         report = run_wave(
-            connection, graph, state, lambda failed: plan(graph, state, clock, without=failed, **options), trigger="TEST", prune=prune
+            connection, graph, clock, lambda state, failed: plan(graph, state, clock, without=failed, **options), trigger="TEST", prune=prune
         )
     finally:
         connection.close()
@@ -214,18 +213,18 @@ def test_kill_9_in_mid_wave_leaves_the_last_wave_whole(root, table):
         from pathlib import Path
         from foretable.compile import compile_project
         from foretable.declare.load import load_project
-        from foretable.refresh import observe, plan, run_wave
+        from foretable.refresh import plan, run_wave
         from foretable.refresh.watermark import now
         from foretable.run import prepare
         root, table = Path(sys.argv[1]), sys.argv[2]
         graph = compile_project(load_project(root))
         connection = duckdb.connect(root / "warehouse.duckdb")
         prepare(connection, graph)
-        state = observe(connection, graph, now(graph))
+        clock = now(graph)
         def die(step):
             if step.name == table and step.state == "done":
                 os.kill(os.getpid(), signal.SIGKILL)
-        run_wave(connection, graph, state, lambda failed: plan(graph, state, now(graph), without=failed), trigger="TEST", listen=die)
+        run_wave(connection, graph, clock, lambda state, failed: plan(graph, state, clock, without=failed), trigger="TEST", listen=die)
         """)
     done = subprocess.run([sys.executable, "-c", script, str(root), table], capture_output=True, text=True, env=os.environ, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
