@@ -22,7 +22,7 @@ from typing import Any
 
 import duckdb
 from rivals import Frames, compare, delete_insert, export, rebuild
-from usage import CUSTOMERS, FEATURES, INTERACTIONS, START, THREADS, TRANSACTIONS, TREES, World, at, features, fill, moment, scores
+from usage import CUSTOMERS, FEATURES, INTERACTIONS, START, THREADS, TRANSACTIONS, TREES, World, features, fill, moment, scores
 
 from foretable.compile import Graph
 from foretable.refresh import Built
@@ -128,7 +128,7 @@ def _lines(feed: str, clock: _Clock, notes: dict[str, str], aims: dict[str, tupl
 
 def _wave(connection: duckdb.DuckDBPyConnection, graph: Graph, clock: datetime, *, full_refresh: bool = False) -> str:
     """Refresh, and say what it did."""
-    done = run(connection, at(graph, clock), train=False, full_refresh=full_refresh).wave
+    done = run(connection, graph, as_of=clock, train=False, full_refresh=full_refresh).wave
     if done.failed or done.blocked:
         raise AssertionError(f"the wave left tables behind: {done.failed} {done.blocked}")
     return ", ".join(_told(built) for built in done.built)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from bench_refresh import LIMIT, _cpu
-from usage import START, World, at
+from usage import START, World
 
 from foretable.run import prepare, run
 
@@ -16,7 +16,7 @@ from foretable.run import prepare, run
 def main(root: str, scale: str, scenario: str) -> None:
     world = World(Path(root), int(scale), "ingest")
     full = scenario == "full"
-    graph = at(world.graph(), START)
+    graph = world.graph()
     with world.connect() as connection:
         if full:
             connection.execute(f"SET memory_limit = '{LIMIT}'")
@@ -26,7 +26,7 @@ def main(root: str, scale: str, scenario: str) -> None:
         prepare(connection, graph)
         Path("/proc/self/clear_refs").write_text("5")
         before, cpu, wall = memory("VmRSS"), _cpu(), time.perf_counter()
-        done = run(connection, graph, train=False, full_refresh=full).wave
+        done = run(connection, graph, as_of=START, train=False, full_refresh=full).wave
         cpu, wall, peak = _cpu() - cpu, time.perf_counter() - wall, memory("VmHWM")
     if done.failed or done.blocked:
         raise AssertionError(f"{done.failed} {done.blocked}")

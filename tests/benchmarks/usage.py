@@ -174,12 +174,6 @@ class World:
 PICK = "SELECT customer_id FROM LAYER.customers ORDER BY hash(customer_id + (random() * 1e9)::BIGINT) LIMIT ?"
 
 
-def at(graph: Graph, clock: datetime) -> Graph:
-    """The project with its clock set, in place: a scheduler holds one graph from wave to wave, and what it has worked out of it."""
-    object.__setattr__(graph.project.config, "as_of", clock)
-    return graph
-
-
 def fill(path: Path, scale: int) -> None:
     """Make a DuckDB file with the sources."""
     customers, transactions, interactions = CUSTOMERS * scale, TRANSACTIONS * scale, INTERACTIONS * scale
