@@ -204,8 +204,17 @@ def up(json: Json = False) -> None:
     """
     from foretable.up import keep_fresh
 
+    keep_fresh(workspace.session().root, _loaded, lambda event: console.log(_event_facts(event) if json else _event(event)))
+
+
+def _loaded() -> Session:
+    """The project with all that its files declare; compiled too, unless a schema is still to be recorded by the first wave."""
+    from foretable.compile.recorded import recorded_path
+
     session = workspace.session(0)
-    keep_fresh(session.root, lambda: workspace.session(0), lambda event: console.log(_event_facts(event) if json else _event(event)))
+    if all(recorded_path(session.root, name).is_file() for name in session.project.sources):
+        session.graph  # noqa: B018
+    return session
 
 
 def _event(event: Event) -> str:
