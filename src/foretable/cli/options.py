@@ -80,6 +80,8 @@ Explain = Annotated[
     str | None,
     typer.Option("--explain", metavar="TABLE", help="How changes reach the rows of this table.", autocompletion=tables),
 ]
+Diff = Annotated[bool, typer.Option("--diff", help="Show which rows and values changed definitions would change; nothing is applied.")]
+Examples = Annotated[int, typer.Option("--limit", metavar="ROWS", help="With --diff: how many examples to show per table.", min=0)]
 Pipeline = Annotated[
     str | None, typer.Argument(help="Only this pipeline, and what it is made from.", show_default=False, autocompletion=pipelines)
 ]

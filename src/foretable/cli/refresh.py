@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from foretable.cli import console, report, workspace
+from foretable.cli import console, preview, report, workspace
 from foretable.cli.app import app
 from foretable.cli.explain import explained, show
-from foretable.cli.options import AsOf, Due, Exclude, Explain, FullRefresh, Json, Pipeline, Prune, Select, Wait
+from foretable.cli.options import AsOf, Diff, Due, Examples, Exclude, Explain, FullRefresh, Json, Pipeline, Prune, Select, Wait
 from foretable.errors import RefreshFailed, UnknownName, UsageError, WarehouseLocked, nearest
 
 if TYPE_CHECKING:
@@ -31,9 +31,14 @@ def plan(
     full_refresh: FullRefresh = False,
     as_of: AsOf = None,
     explain: Explain = None,
+    diff: Diff = False,
+    limit: Examples = 10,
     json: Json = False,
 ) -> None:
     """Show what a run would do, and why.
+
+    With --diff, changed definitions are built in a temporary file and compared with what the warehouse holds, each at the
+    date that its table has. Nothing is applied; it ends with 1 when a definition cannot be computed.
 
     \b
     Examples:
@@ -41,9 +46,15 @@ def plan(
       foretable plan --select +predictions.churn
       foretable plan --as-of 2026-01-31
       foretable plan --explain features.usage
+      foretable plan --diff --limit 3
     """
     session = workspace.session()
     asked = moment(as_of)
+    if diff:
+        if full_refresh or asked is not None or explain is not None:
+            raise UsageError("--diff stands alone", hint="of the other options it takes --select, --exclude, --limit and --json")
+        preview.diff(session, selection(pipeline, select), exclude or (), limit=limit, json=json)
+        return
     if explain is not None:
         _explain(session, explain, asked, json)
         return
