@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -13,6 +13,8 @@ from foretable.compile.graph import Graph
 from foretable.declare.clock import interval
 from foretable.declare.source import Source
 from foretable.sql import column, statement, table
+
+_LATEST = "SELECT CAST(max($time) AS TIMESTAMP) FROM $source WHERE $time BETWEEN ? AND ?"
 
 
 def now(graph: Graph) -> datetime:
@@ -37,8 +39,12 @@ def source_watermark(connection: duckdb.DuckDBPyConnection, graph: Graph, name: 
     days = kinds.get(source.time.lower()) == "DATE"
     zone = ZoneInfo(graph.project.config.time_zone)
     limit = clock.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None) if days else clock
-    query = statement("SELECT CAST(max($time) AS TIMESTAMP) FROM $source WHERE $time <= ?", time=column(source.time), source=table(name))
-    found: datetime | None = connection.execute(query, [limit]).fetchall()[0][0]
+    query = statement(_LATEST, time=column(source.time), source=table(name))
+    found: datetime | None = None
+    for since in (limit - timedelta(days=1), datetime.min):  # of a table that is in order of time DuckDB reads the end alone
+        found = connection.execute(query, [since, limit]).fetchall()[0][0]
+        if found is not None:
+            break
     return found.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None) if found is not None and days else found
 
 
