@@ -194,6 +194,7 @@ def _load(
         )
     quarantined = hold(connection, _STAGED, name, batch)
     connection.execute(statement("INSERT INTO $target BY NAME SELECT * FROM $staged", target=table(name), staged=table(_STAGED)))
+    _log(connection, target, columns)
     for file in loaded:
         connection.execute(
             "INSERT INTO foretable.ingests VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
@@ -202,6 +203,16 @@ def _load(
     rows, copies = sum(file.rows for file in loaded), sum(file.copies for file in loaded)
     created = not target.exists and not replaced
     return IngestReport(name, batch, tuple(loaded), rows, quarantined, copies, rules, created, replaced)
+
+
+def _log(connection: duckdb.DuckDBPyConnection, target: Target, columns: dict[str, str]) -> None:
+    # Waves check rows with this package, so what they keep can only be imported once both are there.
+    from foretable.refresh.feeds.loaded import log_loaded, log_replaced
+
+    if target.exists:
+        log_loaded(connection, target.name, exp.select("*").from_(table(_STAGED)), columns)
+    else:
+        log_replaced(connection, target.name)
 
 
 def _make(connection: duckdb.DuckDBPyConnection, name: str, columns: dict[str, str], replaced: bool) -> None:

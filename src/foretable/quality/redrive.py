@@ -63,12 +63,13 @@ WHERE rowid IN (
 )
 """
 
-_MOVE = """
-INSERT INTO $target BY NAME
+_PASSED = """
 SELECT * EXCLUDE (__held, __misfit) FROM foretable_restored AS r
 WHERE r.rowid NOT IN (SELECT id FROM foretable_verdicts)
 ORDER BY r.rowid
 """
+
+_MOVE = "INSERT INTO $target BY NAME SELECT * FROM $passed"
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,9 @@ def _redrive(connection: duckdb.DuckDBPyConnection, name: str, schema: Any) -> R
     connection.execute("DELETE FROM foretable_restored WHERE __misfit IS NOT NULL")
     judge(connection, "foretable_restored", name, schema, beside=("__held", "__misfit"))
     connection.execute(statement(_STILL, quarantine=quarantine))
-    connection.execute(statement(_MOVE, target=target))
+    passed = parse(_PASSED)
+    connection.execute(statement(_MOVE, target=target, passed=passed.subquery("passed")))
+    _log(connection, name, passed, columns)
     connection.execute(statement(_BACK, quarantine=quarantine), [now()])
     recount(connection, name)
     total = _count(connection, "SELECT count(*) FROM foretable_restored")
@@ -166,6 +169,13 @@ def _redrive(connection: duckdb.DuckDBPyConnection, name: str, schema: Any) -> R
     connection.execute("DROP TABLE foretable_restored")
     connection.execute("DROP TABLE foretable_verdicts")
     return RedriveReport(name, total - copies - still, still + misfits, copies)
+
+
+def _log(connection: duckdb.DuckDBPyConnection, name: str, rows: exp.Query, columns: dict[str, str]) -> None:
+    # Waves check rows with this package, so what they keep can only be imported once both are there.
+    from foretable.refresh.feeds.loaded import log_loaded
+
+    log_loaded(connection, name, rows, columns)
 
 
 def _cells(columns: dict[str, str]) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, is_dataclass
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -23,6 +24,11 @@ AS_TEXT = ("INTERVAL", "TIMETZ", "TIME WITH TIME ZONE")
 _ROW = "CAST(hash(hash($columns)) >> 1 AS BIGINT)"
 
 
+@cache
+def _row() -> exp.Expr:
+    return parse(_ROW)  # type: ignore[no-any-return]
+
+
 def row_hash(columns: Columns) -> exp.Expr:
     """The hash of a row, a BIGINT from 0 up: equal only when every value is the same, bit by bit.
 
@@ -31,7 +37,7 @@ def row_hash(columns: Columns) -> exp.Expr:
     and as JSON.
     """
     parts = [part for name, kind in columns.items() for part in _hashable(name, kind.upper())]
-    tree: exp.Expr = parse(_ROW)
+    tree: exp.Expr = _row().copy()
     for node in tree.find_all(exp.Anonymous):
         if isinstance(node.expressions[0], exp.Placeholder):
             node.set("expressions", parts or [exp.null()])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -18,7 +18,7 @@ from foretable.refresh.feeds import files, fingerprints
 from foretable.refresh.feeds.feed import Feed
 from foretable.refresh.feeds.filemark import file_marks
 from foretable.refresh.feeds.log import drop_feed, open_feed, restart
-from foretable.refresh.feeds.memory import Memory, recall, remember, still_holds
+from foretable.refresh.feeds.memory import Kept, Memory, recall, remember, still_holds
 from foretable.refresh.sync import actual_schema
 
 
@@ -43,7 +43,9 @@ def detect(connection: duckdb.DuckDBPyConnection, graph: Graph, feeds: Sequence[
     ForetableError
         Files of a source cannot be read, or change while they are read.
     """
-    _drop_unwanted(connection, feeds)
+    known = recall(connection)
+    for gone in known.keys() - {feed.name for feed in feeds}:
+        drop_feed(connection, gone)
     marks = file_marks(connection, {feed.table for feed in feeds})
     for name, wanted in groupby(sorted(feeds, key=lambda feed: (feed.table, feed.keys)), key=lambda feed: feed.table):
         source = graph.project.sources[name]
@@ -51,20 +53,13 @@ def detect(connection: duckdb.DuckDBPyConnection, graph: Graph, feeds: Sequence[
         typed = [_typed(source, feed, there) for feed in wanted]
         if source.file is not None:
             folder = files.Folder(source, str(graph.project.root / source.file), there)
-            _detect_files(connection, folder, typed, epoch)
+            _detect_files(connection, folder, known, typed, epoch)
         else:
             audited = now.isoformat() if source.audit else None
             fresh = Memory(duckdb.__version__, mark=marks.get(name), audited=audited)
-            _detect_rows(connection, source, there, typed, epoch, fresh)
+            _detect_rows(connection, source, there, known, typed, epoch, fresh)
     fingerprints.clear(connection)
     files.clear(connection)
-
-
-def _drop_unwanted(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed]) -> None:
-    wanted = {feed.name for feed in feeds}
-    for (name,) in connection.execute("SELECT feed FROM foretable.feeds WHERE kind <> 'table'").fetchall():
-        if name not in wanted:
-            drop_feed(connection, name)
 
 
 def _typed(source: Source, feed: Feed, there: Columns) -> Feed:
@@ -93,24 +88,31 @@ class _Pair:
         return {name.lower() for name in self.wanted.columns} == {name.lower() for name in self.stored.columns}
 
 
-def _known(connection: duckdb.DuckDBPyConnection, kind: str, feed: Feed, there: Columns, reading: str | None, epoch: int) -> _Pair | None:
-    """What can be compared; None where the feed is new or must start anew."""
-    opened = open_feed(connection, feed, kind, epoch)
-    kept = recall(connection, feed)
-    if kept is not None and still_holds(kept[1], kept[0], there) and kept[1].reading == reading:
-        return _Pair(feed, replace(feed, columns=kept[0]), kept[1])
-    if not opened:
-        restart(connection, feed, epoch)
+def _known(connection: duckdb.DuckDBPyConnection, kind: str, feed: Feed, kept: Kept | None, there: Columns, epoch: int) -> _Pair | None:
+    """What can be compared; None where the feed is new or has started anew."""
+    stored = replace(feed, columns=kept.columns) if kept is not None else feed
+    moved = kept is None or kept.kind != kind or stored.types != feed.types
+    if moved and open_feed(connection, feed, kind, epoch):
+        return None
+    if kept is not None and kept.memory is not None and still_holds(kept.memory, kept.columns, there):
+        return _Pair(feed, stored, kept.memory)
+    restart(connection, feed, epoch)
     return None
 
 
 def _detect_rows(
-    connection: duckdb.DuckDBPyConnection, source: Source, there: Columns, feeds: Sequence[Feed], epoch: int, fresh: Memory
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    there: Columns,
+    known: Mapping[str, Kept],
+    feeds: Sequence[Feed],
+    epoch: int,
+    fresh: Memory,
 ) -> None:
     to_store: list[Feed] = []
     to_compare: list[_Pair] = []
     for feed in feeds:
-        pair = _known(connection, source.feed, feed, there, None, epoch)
+        pair = _known(connection, source.feed, feed, known.get(feed.name), there, epoch)
         if pair is None:
             to_store.append(feed)
         elif not (pair.same_columns and _may_skip(source, pair.memory, fresh)):
@@ -146,12 +148,17 @@ def _compare(connection: duckdb.DuckDBPyConnection, source: Source, pairs: Seque
             remember(connection, pair.stored, memory)
 
 
-def _detect_files(connection: duckdb.DuckDBPyConnection, folder: files.Folder, feeds: Sequence[Feed], epoch: int) -> None:
-    reading = files.reading(connection, folder)
+def _detect_files(
+    connection: duckdb.DuckDBPyConnection, folder: files.Folder, known: Mapping[str, Kept], feeds: Sequence[Feed], epoch: int
+) -> None:
+    fresh = Memory(duckdb.__version__, reading=files.reading(connection, folder))
     for feed in feeds:
-        pair = _known(connection, "files", feed, folder.columns, reading, epoch)
+        pair = _known(connection, "files", feed, known.get(feed.name), folder.columns, epoch)
+        if pair is not None and pair.memory != fresh:
+            restart(connection, feed, epoch)
+            pair = None
         if pair is not None:
             files.compare_files(connection, pair.stored, folder, epoch)
         if pair is None or not pair.same_columns:
             files.store_files(connection, feed, folder)
-            remember(connection, feed, Memory(duckdb.__version__, reading=reading))
+            remember(connection, feed, fresh)

@@ -6,7 +6,7 @@ Everything happens in the caller's transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import duckdb
 from sqlglot import exp
@@ -121,13 +121,6 @@ def read_states(connection: duckdb.DuckDBPyConnection) -> Mapping[str, FeedState
     """The state of every feed, by name."""
     rows = connection.execute("SELECT feed, complete_from, changed_at FROM foretable.feeds").fetchall()
     return {name: FeedState(complete_from, changed_at) for name, complete_from, changed_at in rows}
-
-
-def read_feeds(connection: duckdb.DuckDBPyConnection, name: str, kinds: Sequence[str]) -> list[Feed]:
-    """The feeds of a table that the catalog knows."""
-    query = "SELECT keys, columns FROM foretable.feeds WHERE table_name = ? AND list_contains(?, kind) ORDER BY feed"
-    rows = connection.execute(query, [name, list(kinds)]).fetchall()
-    return [Feed(name, tuple(json.loads(keys)), json.loads(columns)) for keys, columns in rows]
 
 
 def drop_feed(connection: duckdb.DuckDBPyConnection, name: str) -> None:

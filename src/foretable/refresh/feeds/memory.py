@@ -10,7 +10,7 @@ import duckdb
 from foretable.compile.recorded import Columns
 from foretable.refresh.feeds.feed import Feed
 
-_RECALL = "SELECT columns, state FROM foretable.feeds WHERE feed = ?"
+_RECALL = "SELECT feed, kind, columns, state FROM foretable.feeds WHERE kind <> 'table'"
 _REMEMBER = "UPDATE foretable.feeds SET columns = ?, state = ? WHERE feed = ?"
 
 
@@ -39,10 +39,19 @@ class Memory:
     reading: str | None = None
 
 
-def recall(connection: duckdb.DuckDBPyConnection, feed: Feed) -> tuple[Columns, Memory] | None:
-    """The columns that were compared and how; None where nothing is stored."""
-    rows = connection.execute(_RECALL, [feed.name]).fetchall()
-    return (json.loads(rows[0][0]), Memory(**json.loads(rows[0][1]))) if rows and rows[0][1] is not None else None
+@dataclass(frozen=True)
+class Kept:
+    """A feed as the last detection left it; ``memory`` is None where no sums are stored."""
+
+    kind: str
+    columns: Columns
+    memory: Memory | None
+
+
+def recall(connection: duckdb.DuckDBPyConnection) -> dict[str, Kept]:
+    """Every feed of a source, by name."""
+    rows = connection.execute(_RECALL).fetchall()
+    return {name: Kept(kind, json.loads(columns), Memory(**json.loads(state)) if state else None) for name, kind, columns, state in rows}
 
 
 def remember(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory | None) -> None:

@@ -7,6 +7,8 @@ modulo 2^64 (DuckDB stores and reads HUGEINT slowly). Sums add up, so that what 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
 
 from sqlglot import exp
 
@@ -23,6 +25,16 @@ _OLD = "SELECT -n AS n, -CAST(total AS HUGEINT) AS total"
 _NEW = "SELECT n, CAST(total AS HUGEINT) AS total"
 _DIFFERENT = "sum(n) <> 0 OR (sum(total) & 18446744073709551615) <> 0"
 _BUCKET = "CAST(hash($keys) & $mask AS UINTEGER)"
+
+
+@cache
+def _parsed(text: str) -> Any:
+    return parse(text)
+
+
+def _template(text: str) -> Any:
+    """A tree of its own of a text that never changes; parsing takes longer than many a detection."""
+    return _parsed(text).copy()
 
 
 def places(feed: Feed) -> tuple[str, ...]:
@@ -42,7 +54,7 @@ def keys_of(feed: Feed) -> dict[str, exp.Expr]:
 
 def bucket_of(keys: Sequence[str], mask: int) -> exp.Expr:
     """The bucket of a row: some bits of the hash of its keys."""
-    tree: exp.Expr = parse(_BUCKET)
+    tree: exp.Expr = _template(_BUCKET)
     for node in list(tree.find_all(exp.Placeholder)):
         if node.name == "mask":
             node.replace(exp.Literal.number(mask))
@@ -53,7 +65,7 @@ def bucket_of(keys: Sequence[str], mask: int) -> exp.Expr:
 
 def sums_of_rows(rows: exp.Expr, columns: Columns, groups: Mapping[str, exp.Expr]) -> exp.Select:
     """Sums over the rows of a table or query, by groups; without groups there is one, even of no rows."""
-    sums = parse(_OF_ROWS)
+    sums = _template(_OF_ROWS)
     next(iter(sums.find_all(exp.Placeholder))).replace(row_hash(columns))
     return _grouped(sums, rows, groups)
 
@@ -72,7 +84,7 @@ def in_one_bucket(sums: exp.Select) -> exp.Select:
 
 def sums_of_sums(sums: exp.Expr, groups: Mapping[str, exp.Expr]) -> exp.Select:
     """Sums over stored sums, of which there may be several in a group."""
-    return _grouped(parse(_OF_SUMS), sums, groups)
+    return _grouped(_template(_OF_SUMS), sums, groups)
 
 
 def _grouped(sums: exp.Select, rows: exp.Expr, groups: Mapping[str, exp.Expr]) -> exp.Select:
@@ -84,11 +96,9 @@ def _grouped(sums: exp.Select, rows: exp.Expr, groups: Mapping[str, exp.Expr]) -
 def different(old: exp.Query, new: exp.Query, names: Sequence[str]) -> exp.Select:
     """The groups in which two relations of sums differ; NULL is a value like any other."""
     columns = [column(name) for name in names]
-    both = [
-        exp.select(*columns, *parse(template).expressions).from_(query.subquery("sums")) for template, query in ((_OLD, old), (_NEW, new))
-    ]
+    both = [exp.select(*columns, *_template(text).expressions).from_(query.subquery("sums")) for text, query in ((_OLD, old), (_NEW, new))]
     union = exp.union(*both, distinct=False)
-    return exp.select(*columns).from_(union.subquery("both")).group_by(*columns).having(_DIFFERENT)
+    return exp.select(*columns).from_(union.subquery("both")).group_by(*columns).having(_template(_DIFFERENT))
 
 
 def all_of(name: exp.Table) -> exp.Select:

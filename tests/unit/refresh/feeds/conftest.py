@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -41,13 +41,13 @@ class Watched:
             self.source(name)
         return feed
 
-    def detect(self, now: datetime = NOON) -> dict[str, set]:
-        """One wave; what it logged, by feed."""
+    def detect(self, after: timedelta = timedelta(0)) -> dict[str, set]:
+        """One wave, that long after noon; what it logged, by feed."""
         graph = Graph(Project(self.root, Config(), sources=self.sources), {}, {})
         with wave(self.connection):
             self.epoch = self.connection.execute("SELECT coalesce(max(wave), 0) + 1 FROM foretable.waves").fetchall()[0][0]
             self.connection.execute("INSERT INTO foretable.waves (wave) VALUES (?)", [self.epoch])
-            detect(self.connection, graph, self.feeds, self.epoch, now)
+            detect(self.connection, graph, self.feeds, self.epoch, NOON + after)
         return {feed.name: self.logged(feed) for feed in self.feeds}
 
     def logged(self, feed: Feed) -> set:
@@ -72,6 +72,3 @@ def warehouse(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 @pytest.fixture
 def watched(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> Watched:
     return Watched(warehouse, tmp_path)
-
-
-Detect = Callable[..., dict[str, set]]

@@ -55,18 +55,21 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "one", "other"), PAIRS)
-def test_values_that_look_alike_are_told_apart(warehouse, watched, kind, one, other):
-    warehouse.execute(f"CREATE TABLE raw.t (i INTEGER, v {kind})")
-    fill = f"INSERT INTO raw.t SELECT i, ({{}})::{kind.split(' COLLATE')[0]} FROM range(3) AS r(i)"
-    warehouse.execute(fill.format(one))
-    keyed, whole = watched.feed("raw.t", ("i",)), watched.feed("raw.t", ())
-    assert watched.detect() == {keyed.name: set(), whole.name: set()}
-    assert watched.detect() == {keyed.name: set(), whole.name: set()}
-    warehouse.execute("DELETE FROM raw.t WHERE i = 1")
-    warehouse.execute(f"{fill.format(other)} WHERE i = 1")
-    assert watched.detect() == {keyed.name: {(1,)}, whole.name: {()}}
-    assert watched.detect() == {keyed.name: set(), whole.name: set()}
+def test_values_that_look_alike_are_told_apart(warehouse, watched):
+    fills = []
+    for number, (kind, one, _) in enumerate(PAIRS):
+        fills.append(f"INSERT INTO raw.t{number} SELECT {{}}, ({{}})::{kind.split(' COLLATE')[0]}")
+        warehouse.execute(f"CREATE TABLE raw.t{number} (i INTEGER, v {kind})")
+        for i in (1, 2):
+            warehouse.execute(fills[number].format(i, one))
+        watched.feed(f"raw.t{number}", ("i",))
+    watched.detect()
+    for number, (_, _, other) in enumerate(PAIRS):
+        warehouse.execute(f"DELETE FROM raw.t{number} WHERE i = 1")  # DuckDB leaves an update out that it takes for none
+        warehouse.execute(fills[number].format(1, other))
+    found = watched.detect()
+    assert {pair: found[feed.name] for pair, feed in zip(PAIRS, watched.feeds, strict=True)} == {pair: {(1,)} for pair in PAIRS}
+    assert not any(watched.detect().values())
 
 
 CHANGES = [
@@ -87,15 +90,18 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize(("change", "changed"), CHANGES)
-def test_every_way_to_write_is_noticed(warehouse, watched, change, changed):
-    warehouse.execute("CREATE TABLE raw.t AS SELECT i, chr(97 + i::INT) AS s, i AS v FROM range(6) AS r(i)")
-    feed = watched.feed("raw.t", ("i",))
+def test_every_way_to_write_is_noticed(warehouse, watched):
+    tables = [f"raw.t{number}" for number in range(len(CHANGES))]
+    for name in tables:
+        warehouse.execute(f"CREATE TABLE {name} AS SELECT i, chr(97 + i::INT) AS s, i AS v FROM range(6) AS r(i)")
+        watched.feed(name, ("i",))
     watched.detect()
-    warehouse.execute(change)
-    assert watched.detect() == {feed.name: changed}
-    assert not watched.restarted(feed)
-    assert watched.detect() == {feed.name: set()}
+    for name, (change, _) in zip(tables, CHANGES, strict=True):
+        warehouse.execute(change.replace("raw.t", name))
+    found = watched.detect()
+    assert {change: found[feed.name] for (change, _), feed in zip(CHANGES, watched.feeds, strict=True)} == dict(CHANGES)
+    assert not any(watched.restarted(feed) for feed in watched.feeds)
+    assert not any(watched.detect().values())
 
 
 def test_only_the_columns_that_are_wanted_count(warehouse, watched):
@@ -129,7 +135,8 @@ def test_a_key_with_a_collation_is_taken_by_its_bytes(warehouse, watched):
 
 
 def test_names_of_columns_are_in_nobodys_way(warehouse, watched):
-    warehouse.execute('CREATE TABLE raw.t AS SELECT i AS k1, i AS bucket, i AS n, i AS total, i AS "t", i AS "the row" FROM range(5) AS r(i)')
+    names = ("k1", "bucket", "n", "total", "t", '"the row"')
+    warehouse.execute(f"CREATE TABLE raw.t AS SELECT {', '.join(f'i AS {name}' for name in names)} FROM range(5) AS r(i)")
     feeds = [watched.feed("raw.t", ("bucket", "k1")), watched.feed("raw.t", ("the row",)), watched.feed("raw.t", ("n", "total", "t"))]
     watched.detect()
     warehouse.execute("UPDATE raw.t SET total = 9 WHERE k1 = 3")
@@ -144,17 +151,15 @@ def test_columns_that_swap_their_names_are_changed(warehouse, watched):
     assert watched.detect() == {feed.name: {(1,), (2,)}}
 
 
-# Row hashes of two columns whose bits differ in other places than those of the rows that they swap with: added up,
-# a hash that is only folded by XOR is the same before and after.
 def test_rows_that_swap_a_value_do_not_cancel_out(warehouse, watched):
-    warehouse.execute(SWAPPED)
+    warehouse.execute("CREATE TABLE raw.t (i INTEGER, v INTEGER); INSERT INTO raw.t VALUES (1059, 2971), (1193, 3003)")
     feed = watched.feed("raw.t", ())
     watched.detect()
-    warehouse.execute("UPDATE raw.t SET v = (SELECT sum(v) FROM raw.t) - v")
+    plain = "SELECT sum(hash(i, v)) FROM raw.t"
+    before = warehouse.execute(plain).fetchall()
+    warehouse.execute("UPDATE raw.t SET v = 2971 + 3003 - v")
+    assert warehouse.execute(plain).fetchall() == before, "these rows no longer show what a plain sum misses: find others"
     assert watched.detect() == {feed.name: {()}}
-
-
-SWAPPED = "CREATE TABLE raw.t AS SELECT * FROM (VALUES (1, 1), (2, 2)) AS t(i, v)"
 
 
 def test_a_change_of_type_starts_the_log_anew(warehouse, watched):

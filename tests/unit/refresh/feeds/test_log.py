@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from foretable.refresh.feeds.feed import Feed, FeedState
-from foretable.refresh.feeds.log import append, drop_feed, log_table, open_feed, prune, read_feeds, read_states, restart
+from foretable.refresh.feeds.log import append, drop_feed, log_table, open_feed, prune, read_states, restart
 from foretable.sql import parse, render
 from foretable.warehouse import ensure_catalog
 
@@ -59,14 +59,15 @@ def test_opened_again_it_keeps_what_it_has_unless_a_key_changed_its_type(warehou
     append(warehouse, ORDERS, 2, parse("SELECT 1, 'a'"))
     open_feed(warehouse, ORDERS, "ingest", 3)
     assert logged(warehouse, ORDERS) == [(2, 1, "a")]
-    assert read_feeds(warehouse, "raw.orders", ["ingest"]) == [ORDERS]
-    assert read_feeds(warehouse, "raw.orders", ["fingerprint"]) == []
+    assert warehouse.execute("SELECT kind FROM foretable.feeds").fetchall() == [("ingest",)]
     wider = Feed(ORDERS.table, ORDERS.keys, {**ORDERS.columns, "customer_id": "VARCHAR"})
     assert wider.name == ORDERS.name
     open_feed(warehouse, wider, "fingerprint", 4)
     assert logged(warehouse, wider) == []
     assert read_states(warehouse) == {wider.name: FeedState(4, 0)}
     append(warehouse, wider, 5, parse("SELECT 'one', 'a'"))
+    open_feed(warehouse, wider, "files", 6)
+    assert logged(warehouse, wider) == [], "what is kept of files is of another kind"
 
 
 def test_a_restart_asks_every_reader_to_be_rebuilt(warehouse):
