@@ -153,6 +153,21 @@ def test_switched_off_it_ends_and_switched_on_again_it_goes_on_with_a_gap(table)
     assert table.at(START + 3 * day) == table.now() == [(1, 0.2), (2, 0.3)]
 
 
+def test_switched_off_and_on_under_a_clock_that_was_set_back(table):
+    day = timedelta(days=1)
+    table.wave(START, upserts=[(1, 0.1)])
+    table.declare(table.compiled.columns, history=None)
+    settle_history(table.connection, table.compiled, START - day)
+    ((_, _, brought, ended),) = table.history()
+    assert ended > brought
+    table.declare(table.compiled.columns)
+    settle_history(table.connection, table.compiled, START - 2 * day)
+    assert table.at(START) == [(1, 0.1)]
+    assert table.at(START - day) == []
+    assert [row[3] is None for row in table.history()] == [False, True]
+    assert table.history()[1][2] > ended
+
+
 def test_versions_closed_longer_ago_than_declared_go(table):
     for day in range(5):
         table.declare(table.compiled.columns, history="2 days")
