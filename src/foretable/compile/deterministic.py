@@ -37,6 +37,8 @@ from foretable.compile.spliced import spliced
 from foretable.declare.project import Macro
 from foretable.sql import Spliced, parse, render
 
+_FRAMES = frozenset(("ROWS", "RANGE", "GROUPS"))
+
 
 def deterministic(query: exp.Query, schemas: Schemas, macros: Mapping[str, Macro]) -> exp.Query:
     """The query, completed; itself where nothing is missing.
@@ -61,7 +63,8 @@ def deterministic(query: exp.Query, schemas: Schemas, macros: Mapping[str, Macro
         return query
     if not isinstance(query, Spliced):
         tree: Any = parse(completed)
-        if render(tree) == completed:
+        again = render(tree)
+        if sorted(Text(again).words) == sorted(Text(completed).words) and parse(again) == tree:  # x IS NOT NULL comes back as NOT x IS NULL
             return cast(exp.Query, tree)
     return spliced(completed)
 
@@ -135,8 +138,11 @@ def by_place(name: str, window: exp.Window) -> bool:
 
 
 def _frame(window: exp.Window) -> str:
+    """ROWS, RANGE or GROUPS; empty without a frame, and where it is the whole partition."""
     spec = window.args.get("spec")
-    return str(spec.args.get("kind") or "").upper() if spec is not None else ""
+    if spec is None or (spec.args.get("start") == spec.args.get("end") == "UNBOUNDED" and not spec.args.get("exclude")):
+        return ""
+    return str(spec.args.get("kind") or "").upper()
 
 
 def _settled(
@@ -160,9 +166,8 @@ def _window_keys(text: Text, place: int, window: exp.Window, select: exp.Select)
 
 def _window_end(text: Text, window: exp.Window, bracket: int) -> int:
     """The last place before the frame of the window in those brackets."""
-    frame = _frame(window)
     close = text.closing(bracket)
-    return (text.find(frozenset((frame,)), bracket + 1, close) if frame else close) - 1
+    return (text.find(_FRAMES, bracket + 1, close) if window.args.get("spec") else close) - 1
 
 
 def missing(window: exp.Window, select: exp.Select, schemas: Schemas) -> list[exp.Expr] | None:
@@ -236,10 +241,12 @@ def missing_in_query(query: exp.Query, schemas: Schemas) -> list[exp.Expr] | Non
     """Columns that a query's own ORDER BY lacks; None where they are not known."""
     order = query.args.get("order")
     keys = order.expressions if order is not None else []
+    there = {key.this.name.lower() for key in keys if isinstance(key.this, exp.Column) and not key.this.table}
+    if not query.is_star and all(one.alias_or_name.lower() in there for one in query.selects):
+        return []  # rows that are equal in all that the query gives
     distinct = query.args.get("distinct")
     if isinstance(query, exp.Select) and (distinct is None or distinct.args.get("on") is not None):
         return _lacking(query, keys, schemas, aliases=True)
-    there = {key.this.name.lower() for key in keys if isinstance(key.this, exp.Column)}
     given = outputs_of(query, schemas)
     known = given is not None and len(given) == len(query.selects)
     return [exp.column(exp.to_identifier(name, quoted=True)) for name in given or {} if name not in there] if known else None

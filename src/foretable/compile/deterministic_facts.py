@@ -62,7 +62,14 @@ PEERS = frozenset(("cume_dist", "dense_rank", "percent_rank", "rank", "rank_dens
 """Window functions that treat equal rows alike."""
 REFUSED_WINDOWS = frozenset(("fill",))
 WINDOWS = PLACES | FRAMED | PEERS | REFUSED_WINDOWS
-_CALLED: dict[str, str] = {"rand": "random", "approx_distinct": "approx_count_distinct", "logical_and": "bool_and", "logical_or": "bool_or"}
+_CALLED = {
+    "rand": "random",
+    "approx_distinct": "approx_count_distinct",
+    "bitwise_and_agg": "bit_and",
+    "bitwise_or_agg": "bit_or",
+    "bitwise_xor_agg": "bit_xor",
+}
+"""Names of DuckDB's for functions that sqlglot calls otherwise."""
 
 
 def name_of(node: exp.Expr) -> str:

@@ -46,8 +46,10 @@ def outputs(query: Any, schemas: Schemas) -> Outputs | None:
         return None if query.args.get("joins") or query.args.get("pivots") else outputs(query.this, schemas)
     if isinstance(query, exp.SetOperation):
         left, right = (outputs(one, schemas) for one in (query.this, query.expression))
-        if left is None or right is None or query.args.get("by_name") or len(left) != len(right):
+        if left is None or right is None or query.args.get("by_name"):
             return None
+        if len(left) != len(right):  # a name twice
+            return dict.fromkeys(left, False)
         return {name: one and two for (name, one), two in zip(left.items(), right.values(), strict=True)}
     if not isinstance(query, exp.Select):
         return None
