@@ -32,9 +32,7 @@ def explained(graph: Graph, planned: Plan, name: str) -> dict[str, Any]:
         },
         "refresh_key": list(found.key),
         "reads": [_read(found, table) for table in dict.fromkeys([*compiled.upstream, *(e.table for e in found.effects)])],
-        "windows": [
-            {"table": edge.effect.table, "rows": render(edge.row), "leave_or_enter_at": render(edge.moment)} for edge in found.boundaries
-        ],
+        "windows": [{"table": edge.effect.table, "time": render(edge.row), "edge": render(edge.moment)} for edge in found.boundaries],
         "volatile": found.volatile,
         "unique": [f"{table} ({', '.join(columns)})" for table, columns in found.unique],
         "models": list(compiled.models),
@@ -91,10 +89,13 @@ def show(facts: dict[str, Any]) -> None:
     rows = [[read["table"], "; ".join(read["how"]), ", ".join(read["columns"])] for read in facts["reads"]]
     console.table(["table", "how a change reaches the key", "columns that count"], rows, limit=None)
     if facts["windows"]:
-        console.heading("when the clock moves")
-        rows = [[edge["table"], edge["rows"], edge["leave_or_enter_at"]] for edge in facts["windows"]]
-        console.table(["rows of", "are dirty when", "was passed by"], rows, limit=None)
-    for label, value in (("the clock outside a window", facts["volatile"]), ("must be unique", ", ".join(facts["unique"]))):
+        console.heading("when the clock moves, the keys of rows are dirty that one of these edges has passed")
+        rows = [[edge["table"], edge["time"], edge["edge"]] for edge in facts["windows"]]
+        console.table(["table", "time of a row", "edge"], rows, limit=None)
+    for label, value in (
+        ("looks at the clock outside a window, so that a tick rebuilds every row", facts["volatile"]),
+        ("must be unique", ", ".join(facts["unique"])),
+    ):
         if value:
             console.say(f"{label}: {value}")
     for note in facts["notes"]:

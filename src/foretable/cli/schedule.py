@@ -50,7 +50,7 @@ def status(json: Json = False) -> None:
         return
     now = datetime.now(UTC).replace(tzinfo=None)
     told = [_status(dict(zip(columns, row, strict=True)), now) for row in rows]
-    names = ["table", "state", "lag", "target", "next due", "last action", "rows", "as of", "mode", "why"]
+    names = ["table", "state", "lag", "target", "next due", "mode", "last action", "why"]
     console.table(names, told, limit=None)
     if not rows:
         console.say("no table is built yet; build them: foretable run")
@@ -60,7 +60,7 @@ def _status(found: dict[str, Any], now: datetime) -> list[Any]:
     why = found["suspended_reason"] if found["suspended"] else found["failure"] or found["late_reason"] or found["reason"]
     return [
         *(found["table"], _state(found), found["lag"], found["target_lag"], _until(found["next_due"], now)),
-        *(found["last_action"], found["rows"], found["as_of"], found["mode"], why),
+        *(found["mode"], found["last_action"], why),
     ]
 
 
