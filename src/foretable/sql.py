@@ -72,7 +72,7 @@ def statement(template: str, /, **parts: exp.Expr) -> str:
         name = node.name if isinstance(node, exp.Placeholder) else ""
         return parts[name].copy() if name in parts else node
 
-    return render(_template(template).transform(fill))
+    return str(_template(template).transform(fill).sql(Writer, normalize_functions=False, copy=False))
 
 
 @lru_cache(maxsize=512)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import duckdb
 from sqlglot import exp
 
@@ -48,12 +50,9 @@ def require_key(connection: duckdb.DuckDBPyConnection, compiled: Compiled) -> No
     """
     if compiled.entity is None:
         return
-    keys = [column(key) for key in compiled.entity.keys]
-    rows = exp.select(*keys).from_(table(STAGED))
-    duplicated = rows.group_by(*keys).having("count(*) > 1")
-    empty = rows.where(exp.or_(*(key.is_(exp.null()) for key in keys)))
-    for query, problem in ((duplicated, "more than one row for"), (empty, "a NULL key in")):
-        found = connection.execute(render(query.limit(3))).fetchall()
+    broken = connection.execute(_broken_keys(compiled)).fetchall()
+    nulls = [row for row in broken if None in row]
+    for found, problem in (([row for row in broken if None not in row], "more than one row for"), (nulls, "a NULL key in")):
         if found:
             shown = ", ".join(str(row[0]) if len(row) == 1 else str(row) for row in found)
             raise QualityViolation(
@@ -61,6 +60,15 @@ def require_key(connection: duckdb.DuckDBPyConnection, compiled: Compiled) -> No
                 where=compiled.name,
                 hint=f"a {compiled.kind} has exactly one row per {', '.join(compiled.entity.keys)}; group or deduplicate",
             )
+
+
+@lru_cache(maxsize=256)
+def _broken_keys(compiled: Compiled) -> str:
+    """Three keys that are NULL or twice there."""
+    keys = [column(key) for key in (compiled.entity.keys if compiled.entity else ())]
+    empty = [key.is_(exp.null()) for key in keys]
+    grouped = exp.select(*keys).from_(table(STAGED)).group_by(*keys)
+    return render(grouped.having(exp.or_("count(*) > 1", *empty)).limit(3))
 
 
 def require_determined(connection: duckdb.DuckDBPyConnection, compiled: Compiled) -> None:

@@ -15,7 +15,7 @@ from foretable.refresh.state import SourceState, State, TableState
 from foretable.refresh.suspend import suspended
 from foretable.refresh.wanted import wanted_feeds
 from foretable.refresh.watermark import is_late, source_watermark
-from foretable.registry import champion, find_version
+from foretable.registry import champions, declarations
 
 TABLES = "SELECT name, definition, as_of, row_count, epoch, models, rules, refreshed_at FROM foretable.tables"
 EXISTING = "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE database_name = current_database()"
@@ -38,8 +38,8 @@ def observe(connection: duckdb.DuckDBPyConnection, graph: Graph, clock: datetime
         tables=_tables(connection),
         sources={name: _source(connection, graph, name, clock) for name in sorted(graph.schemas)},
         feeds=read_feeds(connection, graph),
-        champions={name: found.version for name in graph.project.models if (found := champion(connection, name)) is not None},
-        trained=frozenset(name for name in graph.project.models if _is_trained(connection, graph, name)),
+        champions={name: version for name, version in champions(connection).items() if name in graph.project.models},
+        trained=_trained(connection, graph),
         existing=frozenset(name.lower() for (name,) in there),
         rules={name: schema.fingerprint for name, schema in graph.project.schemas.items()},
         suspended=suspended(connection),
@@ -60,8 +60,9 @@ def read_feeds(connection: duckdb.DuckDBPyConnection, graph: Graph) -> dict[tupl
     return {(feed.table, feed.keys): known[feed.name] for feed in wanted_feeds(graph) if feed.name in known}
 
 
-def _is_trained(connection: duckdb.DuckDBPyConnection, graph: Graph, model: str) -> bool:
-    return find_version(connection, model, declaration_fingerprint(graph, model)) is not None
+def _trained(connection: duckdb.DuckDBPyConnection, graph: Graph) -> frozenset[str]:
+    known = declarations(connection)
+    return frozenset(name for name in graph.project.models if (name, declaration_fingerprint(graph, name)) in known)
 
 
 def _source(connection: duckdb.DuckDBPyConnection, graph: Graph, name: str, clock: datetime) -> SourceState:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
 import duckdb
 from sqlglot import exp
@@ -45,7 +46,7 @@ def find_dirty(
     crossed = [boundary for boundary in crossed if boundary.effect.columns]
     if not logs and not crossed:
         return 0
-    _keep(connection, DIRTY, dirty_query(logs, crossed, before.epoch, ticks))
+    connection.execute(_kept(DIRTY, dirty_query(logs, crossed, before.epoch, ticks)))
     return int(connection.execute(statement("SELECT count(*) FROM $dirty", dirty=table(DIRTY))).fetchall()[0][0])
 
 
@@ -73,22 +74,30 @@ def too_many(connection: duckdb.DuckDBPyConnection, compiled: Compiled, before: 
 
 def stage_all(connection: duckdb.DuckDBPyConnection, compiled: Compiled, as_of: datetime, champions: dict[str, int]) -> None:
     """Compute every row."""
-    _keep(connection, STAGED, fill(compiled.query, as_of, champions))
+    connection.execute(_kept(STAGED, fill(compiled.query, as_of, champions)))
 
 
 def stage_dirty(connection: duckdb.DuckDBPyConnection, compiled: Compiled, as_of: datetime, champions: dict[str, int]) -> None:
     """Compute the rows of the keys in ``temp.dirty``: the same query, over the rows of these keys alone."""
+    nulls = _holds_null(connection, len(compiled.analysis.key))
+    for text in _of_dirty(compiled, as_of, tuple(sorted(champions.items())), nulls):
+        connection.execute(text)
+
+
+@lru_cache(maxsize=256)
+def _of_dirty(compiled: Compiled, as_of: datetime, champions: tuple[tuple[str, int], ...], nulls: bool) -> tuple[str, ...]:
+    """The statements; writing them out takes as long as running them when few keys are dirty."""
     analysis = compiled.analysis
-    nulls = _holds_null(connection, len(analysis.key))
+    texts = []
     for name, rows in restricted_views(compiled.query, analysis, nulls).items():
         view = parse("CREATE OR REPLACE TEMP VIEW v AS SELECT 1")
         view.set("this", table(name))
         view.set("expression", rows)
-        connection.execute(render(view))
-    query = fill(restricted(compiled.query, analysis.restricted), as_of, champions)
+        texts.append(render(view))
+    query = fill(restricted(compiled.query, analysis.restricted), as_of, dict(champions))
     rows = exp.select("r.*").from_(query.subquery("r"))  # type: ignore[attr-defined]
     dirty = exp.alias_(table(DIRTY), "d", table=True)
-    _keep(connection, STAGED, rows.join(dirty, on=same_key(analysis.key, nulls), join_type="SEMI"))
+    return (*texts, _kept(STAGED, rows.join(dirty, on=same_key(analysis.key, nulls), join_type="SEMI")))
 
 
 def dirty_rows(compiled: Compiled, nulls: bool = False) -> exp.Select:
@@ -102,8 +111,8 @@ def _holds_null(connection: duckdb.DuckDBPyConnection, width: int) -> bool:
     return bool(connection.execute(render(exp.select("1").from_(table(DIRTY)).where(any_null).limit(1))).fetchall())
 
 
-def _keep(connection: duckdb.DuckDBPyConnection, name: str, query: exp.Expr) -> None:
+def _kept(name: str, query: exp.Expr) -> str:
     create = parse("CREATE OR REPLACE TEMP TABLE t AS SELECT 1")
     create.set("this", table(name))
     create.set("expression", query)  # as it stands: a subquery would lose its ORDER BY
-    connection.execute(render(create))
+    return render(create)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 import duckdb
 from sqlglot import exp
@@ -20,6 +21,10 @@ from foretable.sql import column, parse, render, statement, table
 
 CHANGED = "temp.main.changed"
 SCORED_AT = "scored_at"
+_COUNTS = """
+SELECT count(*) FILTER (fresh), count(*) FILTER (NOT fresh AND NOT gone), count(*) FILTER (gone), (SELECT count(*) FROM temp.main.staged)
+FROM temp.main.changed
+"""
 REWRITE = 0.45
 """Above this share of changed rows a table is written anew: it is faster, and leaves no holes in the file."""
 WIDE = ("HUGEINT", "UHUGEINT", "DECIMAL(38")
@@ -53,6 +58,12 @@ def find_changed(connection: duckdb.DuckDBPyConnection, compiled: Compiled, *, d
     Written
         What will be written; ``row_count`` counts the staged rows.
     """
+    connection.execute(_compare(compiled, dirty))
+    return Written(*connection.execute(_COUNTS).fetchall()[0])
+
+
+@lru_cache(maxsize=256)
+def _compare(compiled: Compiled, dirty: bool) -> str:
     keys = compiled.entity.keys if compiled.entity else ()
     old = dirty_rows(compiled) if dirty else exp.select("*").from_(table(compiled.name))
     compared = {name: kind for name, kind in compiled.columns.items() if name not in (*keys, *_kept_by_engine(compiled))}
@@ -67,10 +78,7 @@ def find_changed(connection: duckdb.DuckDBPyConnection, compiled: Compiled, *, d
     create = parse("CREATE OR REPLACE TEMP TABLE t AS SELECT 1")
     create.set("this", table(CHANGED))
     create.set("expression", query)
-    connection.execute(render(create))
-    counts = "SELECT count(*) FILTER (fresh), count(*) FILTER (NOT fresh AND NOT gone), count(*) FILTER (gone) FROM $changed"
-    inserted, updated, deleted = connection.execute(statement(counts, changed=table(CHANGED))).fetchall()[0]
-    return Written(inserted, updated, deleted, staged_count(connection))
+    return render(create)
 
 
 def _either(key: str) -> exp.Expr:
@@ -114,15 +122,21 @@ def _same(compiled: Compiled) -> exp.Expr:
 
 def write_changed(connection: duckdb.DuckDBPyConnection, compiled: Compiled, as_of: datetime, written: Written) -> None:
     """Delete and insert the rows in ``temp.changed``."""
+    delete, put = _replace(compiled, as_of)
     if written.updated or written.deleted:
-        delete = parse("DELETE FROM t AS r USING c AS c WHERE TRUE")
-        delete.set("this", exp.alias_(table(compiled.name), "r", table=True))
-        delete.set("using", [_changed()])
-        delete.set("where", exp.Where(this=_same(compiled)))
-        connection.execute(render(delete))
+        connection.execute(delete)
     if written.inserted or written.updated:
-        rows = exp.select(*_columns(compiled, as_of)).from_(exp.alias_(table(STAGED), "r", table=True))
-        insert(connection, compiled, rows.join(_changed(), on=_same(compiled), join_type="SEMI"))
+        connection.execute(put)
+
+
+@lru_cache(maxsize=256)
+def _replace(compiled: Compiled, as_of: datetime) -> tuple[str, str]:
+    delete = parse("DELETE FROM t AS r USING c AS c WHERE TRUE")
+    delete.set("this", exp.alias_(table(compiled.name), "r", table=True))
+    delete.set("using", [_changed()])
+    delete.set("where", exp.Where(this=_same(compiled)))
+    rows = exp.select(*_columns(compiled, as_of)).from_(exp.alias_(table(STAGED), "r", table=True))
+    return render(delete), _into(compiled, rows.join(_changed(), on=_same(compiled), join_type="SEMI"))
 
 
 def write_all(connection: duckdb.DuckDBPyConnection, compiled: Compiled, as_of: datetime) -> None:
@@ -132,7 +146,7 @@ def write_all(connection: duckdb.DuckDBPyConnection, compiled: Compiled, as_of: 
     definitions = [_definition(name, kind) for name, kind in compiled.columns.items()]
     create = exp.Create(kind="TABLE", replace=True, this=exp.Schema(this=table(compiled.name), expressions=definitions))
     connection.execute(render(create))
-    insert(connection, compiled, exp.select(*_columns(compiled, as_of)).from_(exp.alias_(table(STAGED), "r", table=True)))
+    connection.execute(_into(compiled, exp.select(*_columns(compiled, as_of)).from_(exp.alias_(table(STAGED), "r", table=True))))
 
 
 def _definition(name: str, kind: str) -> exp.ColumnDef:
@@ -142,11 +156,11 @@ def _definition(name: str, kind: str) -> exp.ColumnDef:
     return exp.ColumnDef(this=exp.to_identifier(name, quoted=True), kind=exp.var(kind), constraints=constraints)
 
 
-def insert(connection: duckdb.DuckDBPyConnection, compiled: Compiled, rows: exp.Query) -> None:
+def _into(compiled: Compiled, rows: exp.Query) -> str:
     """Insert rows whose columns stand in the table's order."""
     into = exp.Insert(this=table(compiled.name))
     into.set("expression", rows)
-    connection.execute(render(into))
+    return render(into)
 
 
 def _columns(compiled: Compiled, as_of: datetime) -> list[exp.Expr]:

@@ -23,6 +23,11 @@ def champion(connection: duckdb.DuckDBPyConnection, model: str) -> Version | Non
     return version_of(connection, model, number) if number is not None else None
 
 
+def champions(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """The number of every model's champion."""
+    return dict(connection.execute("SELECT model, version FROM foretable.model_aliases WHERE alias = ?", [CHAMPION]).fetchall())
+
+
 def resolve(connection: duckdb.DuckDBPyConnection, reference: str) -> Version:
     """The version that ``churn@4``, ``churn@champion`` or plain ``churn`` (its champion) means.
 

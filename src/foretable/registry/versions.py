@@ -154,6 +154,11 @@ def find_version(connection: duckdb.DuckDBPyConnection, model: str, declaration:
     return found[-1] if found else None
 
 
+def declarations(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """Every model with the fingerprint of a declaration that a version of it was trained from."""
+    return set(connection.execute("SELECT DISTINCT model, declaration FROM foretable.model_versions").fetchall())
+
+
 def _select(connection: duckdb.DuckDBPyConnection, model: str | None, declaration: str | None = None) -> list[Version]:
     rows = connection.execute(_SELECT, {"model": model, "declaration": declaration}).fetchall()
     return [_version(row) for row in rows]
