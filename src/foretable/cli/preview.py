@@ -50,10 +50,10 @@ def _show(found: Preview) -> None:
             console.say(f"{name}, {console.count(rows, 'row')}: dropped only with --prune")
     if found.tables:
         console.say()
-        console.say(f"nothing was applied ({console.duration(found.seconds)}); to apply it: foretable run")
+        console.say(f"nothing was applied ({console.duration(found.seconds)}){'' if found.failed else '; to apply it: foretable run'}")
 
 
-SUMMARY = ("table", "outcome", "before", "after", "only before", "only after", "changed", "same", "as of", "why")
+SUMMARY = ("table", "outcome", "before", "after", "gone", "new", "changed", "same", "why")
 
 
 def _summary(change: TableChange) -> list[Any]:
@@ -61,14 +61,14 @@ def _summary(change: TableChange) -> list[Any]:
     counts: list[Any] = [None] * 4
     if change.outcome in ("DIFFERS", "SAME"):
         counts = [differ.only_before, differ.only_after, None if differ.unpaired else differ.changed, differ.same]
-    return [change.table, change.outcome, change.rows_before, change.rows_after, *counts, change.as_of, change.reason]
+    return [change.table, change.outcome, change.rows_before, change.rows_after, *counts, change.reason]
 
 
 def _details(change: TableChange) -> None:
     lines = _remarks(change)
     if not (lines or change.difference.columns or change.difference.gone or change.difference.fresh):
         return
-    console.heading(change.table)
+    console.heading(f"{change.table}{f', as of {console.cell(change.as_of)}' if change.as_of is not None else ''}")
     for line in lines:
         console.say(line)
     if change.outcome == "NEW":
@@ -126,7 +126,7 @@ def _examples(change: TableChange) -> None:
         keys = list(differ.examples[0].key)
         rows = [[*one.key.values(), one.column, *_pair(one.before, one.after)] for one in differ.examples]
         console.table([*keys, "column", "before", "after"], rows, limit=None)
-    for title, found in (("rows only before", differ.gone), ("rows only after", differ.fresh)):
+    for title, found in (("rows that go", differ.gone), ("rows that come", differ.fresh)):
         if found:
             console.say("its first rows" if change.outcome == "NEW" else title)
             console.table(list(found[0]), [list(row.values()) for row in found], limit=None)

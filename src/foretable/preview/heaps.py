@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from foretable.preview.result import Difference
+from foretable.preview.result import ColumnChange, Difference
 from foretable.preview.sides import Shared, after, before, first_rows
 from foretable.refresh.fingerprint import row_hash
 from foretable.sql import column, parse, render, statement, table
@@ -44,10 +44,28 @@ def compare_heaps(connection: duckdb.DuckDBPyConnection, name: str, columns: Seq
     connection.execute(render(create))
     fresh, gone = connection.execute(statement(_COUNTS, rows=table(LEFT_OVER))).fetchall()[0]
     return Difference(
-        gone, fresh, 0, built - fresh,
+        gone, fresh, 0, built - fresh, _columns(connection, name, columns) if gone or fresh else (),
         gone=_rows(connection, before(name), columns, row, exp.LT, limit if gone else 0),
         fresh=_rows(connection, after(name), columns, row, exp.GT, limit if fresh else 0),
     )  # fmt: skip
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, name: str, columns: Sequence[Shared]) -> tuple[ColumnChange, ...]:
+    """The columns that do not hold the same values as often, with the means of all rows."""
+    sums = [exp.alias_(exp.Sum(this=row_hash({one.name: one.after})), f"s{place}") for place, one in enumerate(columns)]
+    means = [exp.alias_(_mean(one), f"m{place}") for place, one in enumerate(columns)]
+    old, new = (connection.execute(render(exp.select(*sums, *means).from_(rows))).fetchall()[0] for rows in (before(name), after(name)))
+    middle = len(columns)
+    return tuple(
+        ColumnChange(one.name, one.before, one.after, None, old[middle + place], new[middle + place])
+        for place, one in enumerate(columns)
+        if old[place] != new[place]
+    )
+
+
+def _mean(one: Shared) -> exp.Expr:
+    value = exp.cast(column(one.name), "DOUBLE") if one.is_number else exp.cast(exp.null(), "DOUBLE")
+    return exp.Anonymous(this="favg", expressions=[value])
 
 
 def _rows(

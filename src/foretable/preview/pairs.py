@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from foretable.preview.result import ColumnChange, Difference, Example
 from foretable.preview.sides import Shared, after, before, first_rows
-from foretable.refresh.diff import AS_TEXT, NESTED
+from foretable.refresh.diff import AS_TEXT, FLOATS, NESTED
 from foretable.sql import column, render
 
 
@@ -109,14 +109,14 @@ def _key_parts(pairs: Pairs) -> list[exp.Expr]:
 
 
 def _told(kind: str, name: str, side: str) -> exp.Expr:
-    """A value to show: as text where Python's own would not tell all of it."""
-    upper = kind.upper()
-    lossy = upper.startswith((*NESTED, *AS_TEXT)) or upper.endswith("]")
+    """A value to show: as text where Python's own would not tell all of it, and floats, as arg_min loses the sign of -0.0."""
+    lossy = kind.startswith((*NESTED, *AS_TEXT)) or kind.endswith("]") or kind in FLOATS
     return exp.cast(column(name, side), "VARCHAR") if lossy else column(name, side)
 
 
 def _example(pairs: Pairs, shared: Shared, values: Sequence[Any]) -> Example:
     *key, old, new = values
+    old, new = (float(value) if kind in FLOATS and value else value for value, kind in ((old, shared.before), (new, shared.after)))
     return Example(dict(zip((one.name for one in pairs.keys), key, strict=True)), shared.name, old, new)
 
 

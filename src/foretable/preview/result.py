@@ -17,9 +17,10 @@ Outcome = Literal["DIFFERS", "SAME", "NEW", "FAILED", "BLOCKED"]
 class ColumnChange:
     """One column that is new, gone, of another type, or holds other values.
 
-    ``before`` and ``after`` are its types, None where the table has no such column. ``rows`` counts the rows
-    of both sides whose value differs, None where rows could not be paired; the means are over the same
-    pairs, ``largest`` is the difference of the pair that lies furthest apart: all three of numbers alone.
+    ``before`` and ``after`` are its types, None where the table has no such column. ``rows`` counts the rows that
+    both sides have and whose value differs, the means are over all that both have, ``largest`` is the difference
+    that lies furthest from 0; means and difference are of numbers alone. Where rows cannot be paired the means are
+    over all rows, and there is neither a count nor a difference.
     """
 
     name: str
