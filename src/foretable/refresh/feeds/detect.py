@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -49,7 +50,8 @@ def detect(connection: duckdb.DuckDBPyConnection, graph: Graph, feeds: Sequence[
     marks = file_marks(connection, {feed.table for feed in feeds})
     for name, wanted in groupby(sorted(feeds, key=lambda feed: (feed.table, feed.keys)), key=lambda feed: feed.table):
         source = graph.project.sources[name]
-        there = actual_schema(connection, source)
+        with files.readable(source) if source.file is not None else nullcontext():
+            there = actual_schema(connection, source)
         typed = [_typed(source, feed, there) for feed in wanted]
         if source.file is not None:
             folder = files.Folder(source, str(graph.project.root / source.file), there)
@@ -58,8 +60,6 @@ def detect(connection: duckdb.DuckDBPyConnection, graph: Graph, feeds: Sequence[
             audited = now.isoformat() if source.audit else None
             fresh = Memory(duckdb.__version__, mark=marks.get(name), audited=audited)
             _detect_rows(connection, source, there, known, typed, epoch, fresh)
-    fingerprints.clear(connection)
-    files.clear(connection)
 
 
 def _typed(source: Source, feed: Feed, there: Columns) -> Feed:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +47,30 @@ class Folder:
     columns: Columns
 
 
+@contextmanager
+def readable(source: Source) -> Iterator[None]:
+    """Say of an error in the block that the source's files cannot be read."""
+    try:
+        yield
+    except duckdb.Error as error:
+        known = translate(error, where=source.name)
+        if known is not None:
+            raise known from error
+        raise ForetableError(
+            f"its files cannot be read: {str(error).splitlines()[0]}",
+            where=source.name,
+            hint="mend the file or take it away; a writer should move files into place when they are whole",
+        ) from error
+
+
 def reading(connection: duckdb.DuckDBPyConnection, folder: Folder) -> str | None:
     """How the first CSV file is understood; with another delimiter or date format every file would read otherwise."""
     files = connection.execute(_LIST, [folder.glob]).fetchall()
     if not files or not folder.glob.lower().endswith(".csv"):
         return None
-    return hashlib.sha256(repr(connection.execute(_SNIFF, [files[0][0]]).fetchall()).encode()).hexdigest()[:16]
+    with readable(folder.source):
+        sniffed = connection.execute(_SNIFF, [files[0][0]]).fetchall()
+    return hashlib.sha256(repr(sniffed).encode()).hexdigest()[:16]
 
 
 def store_files(connection: duckdb.DuckDBPyConnection, feed: Feed, folder: Folder) -> None:
@@ -60,6 +79,7 @@ def store_files(connection: duckdb.DuckDBPyConnection, feed: Feed, folder: Folde
     fill(connection, feed_table("keys", feed.name), _columns(feed), all_of(table(_KEYS)))
     fill(connection, feed_table("files", feed.name), {"file": "VARCHAR", "signature": "VARCHAR"})
     _sign(connection, feed, files)
+    _clear(connection)
 
 
 def compare_files(connection: duckdb.DuckDBPyConnection, feed: Feed, folder: Folder, epoch: int) -> None:
@@ -77,10 +97,10 @@ def compare_files(connection: duckdb.DuckDBPyConnection, feed: Feed, folder: Fol
         connection.execute(render(exp.Delete(this=stale.copy(), where=_among_moved(all_of(stale)).args["where"])))
     insert(connection, keys, all_of(table(_KEYS)))
     _sign(connection, feed, {file: files[file] for file in moved})
+    _clear(connection)
 
 
-def clear(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drop what a comparison worked in."""
+def _clear(connection: duckdb.DuckDBPyConnection) -> None:
     for name in (_MOVED, _KEYS):
         connection.execute(statement("DROP TABLE IF EXISTS $name", name=table(name)))
 
@@ -126,8 +146,10 @@ def _read_moved(
     for _ in range(2):
         files = _list(connection, folder)
         moved = [file for file, signature in files.items() if known.get(file) != signature]
+        if not moved and known.keys() == files.keys():
+            return files, moved
         _read(connection, feed, folder, moved, all_of_them=len(moved) == len(files))
-        if not moved or _list(connection, folder) == files:
+        if _list(connection, folder) == files:
             return files, moved
     raise ForetableError(
         "its files change while they are read",
@@ -140,18 +162,9 @@ def _read(connection: duckdb.DuckDBPyConnection, feed: Feed, folder: Folder, mov
     fill(connection, table(_KEYS), _columns(feed))
     if not moved:
         return
-    try:
+    with readable(folder.source):
         rows = _rows(connection, folder, moved, all_of_them=all_of_them)
         insert(connection, table(_KEYS), sums_of_rows(rows, feed.columns, {"file": column(_FILE), **keys_of(feed)}))
-    except duckdb.Error as error:
-        known = translate(error, where=folder.source.name)
-        if known is not None:
-            raise known from error
-        raise ForetableError(
-            f"its files cannot be read: {str(error).splitlines()[0]}",
-            where=folder.source.name,
-            hint="mend or take away the file; a writer should move files into place when they are whole",
-        ) from error
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, folder: Folder, moved: Sequence[str], *, all_of_them: bool) -> exp.Expr:

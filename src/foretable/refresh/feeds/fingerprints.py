@@ -14,7 +14,7 @@ import duckdb
 from sqlglot import exp
 
 from foretable.refresh.feeds.feed import Feed
-from foretable.refresh.feeds.log import append, feed_table, fill, insert
+from foretable.refresh.feeds.log import append, feed_table, fill, insert, stage
 from foretable.refresh.feeds.memory import Memory
 from foretable.refresh.feeds.sums import (
     SUMS,
@@ -42,7 +42,9 @@ def store(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory) -> 
     """Store the fingerprints of a table as it is now; one scan."""
     if feed.keys:
         fill(connection, table(_KEYS), _key_columns(feed), sums_of_rows(table(feed.table), feed.columns, keys_of(feed)))
-        return _adopt(connection, feed, memory)
+        memory = _adopt(connection, feed, memory)
+        _clear(connection)
+        return memory
     fill(connection, feed_table("buckets", feed.name), _BUCKET_COLUMNS, sums_by_bucket(table(feed.table), feed, 0))
     return replace(memory, mask=0)
 
@@ -63,21 +65,23 @@ def compare(connection: duckdb.DuckDBPyConnection, feeds: Sequence[tuple[Feed, M
     """
     order = sorted(range(len(feeds)), key=lambda i: (not feeds[i][0].keys, i))
     memories = [memory for _, memory in feeds]
-    lead, memory = feeds[order[0]]
-    _scan(connection, lead, memory)
+    scanned = order[0]
+    _scan(connection, *feeds[scanned])
     total = _total(connection, table(_BUCKETS))
     for i in order:
         feed, memory = feeds[i]
         stored = feed_table("buckets", feed.name)
-        if not (feed is lead and feed.keys) and _total(connection, stored) == total:
+        if _total(connection, stored) == total:
             continue
         if not feed.keys:
             append(connection, feed, epoch, exp.select("1"))
-            fill(connection, stored, _BUCKET_COLUMNS, in_one_bucket(sums_of_sums(table(_BUCKETS), {})))
+            fill(connection, stored, _BUCKET_COLUMNS)
+            connection.execute(statement("INSERT INTO $stored VALUES (0, ?, ?)", stored=stored), total)
             continue
-        if feed is not lead:
+        if i != scanned:
             _scan(connection, feed, memory)
         memories[i] = _compare_keys(connection, feed, memory, epoch)
+    _clear(connection)
     return memories
 
 
@@ -92,25 +96,19 @@ def add(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory, rows:
 def compact(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory) -> Memory:
     """One stored sum per key and bucket again, and as many buckets as the keys ask for."""
     if not feed.keys:
-        fill(connection, table(_BUCKETS), _BUCKET_COLUMNS, in_one_bucket(sums_of_sums(feed_table("buckets", feed.name), {})))
+        stage(connection, table(_BUCKETS), in_one_bucket(sums_of_sums(feed_table("buckets", feed.name), {})))
         fill(connection, feed_table("buckets", feed.name), _BUCKET_COLUMNS, all_of(table(_BUCKETS)))
+        _clear(connection)
         return memory
     groups = {place: column(place) for place in places(feed)}
     summed = sums_of_sums(feed_table("keys", feed.name), groups).having("sum(n) <> 0")
     fill(connection, table(_KEYS), _key_columns(feed), summed)
-    return _adopt(connection, feed, memory)
+    memory = _adopt(connection, feed, memory)
+    _clear(connection)
+    return memory
 
 
-def crowded(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory) -> bool:
-    """Whether a table has grown so much that its buckets hold too many keys."""
-    if not feed.keys:
-        return False
-    count = connection.execute(statement("SELECT count(*) FROM $keys", keys=feed_table("keys", feed.name))).fetchall()[0][0]
-    return _mask(count) > 4 * memory.mask + 3
-
-
-def clear(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drop what a comparison worked in."""
+def _clear(connection: duckdb.DuckDBPyConnection) -> None:
     for name in (_BUCKETS, _KEYS, _MOVED):
         connection.execute(render(exp.Drop(kind="TABLE", this=table(name), exists=True)))
 
@@ -129,38 +127,35 @@ def _mask(keys: int) -> int:
 
 def _scan(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory) -> None:
     """Stage 1."""
-    fill(connection, table(_BUCKETS), _BUCKET_COLUMNS, sums_by_bucket(table(feed.table), feed, memory.mask))
+    stage(connection, table(_BUCKETS), sums_by_bucket(table(feed.table), feed, memory.mask))
 
 
 def _compare_keys(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory, epoch: int) -> Memory:
     """Stage 2, in the buckets that moved."""
     buckets, keys = feed_table("buckets", feed.name), feed_table("keys", feed.name)
-    fill(connection, table(_MOVED), {"bucket": "UINTEGER"}, different(all_of(buckets), all_of(table(_BUCKETS)), ["bucket"]))
-    moved = connection.execute(statement("SELECT count(*) FROM $moved", moved=table(_MOVED))).fetchall()[0][0]
-    if not moved:
-        return memory
-    found = sums_of_rows(table(feed.table), feed.columns, keys_of(feed))
-    stored, mine = all_of(keys), bucket_of(places(feed), memory.mask)
-    most = 2 * moved > memory.mask + 1
+    stage(connection, table(_MOVED), different(all_of(buckets), all_of(table(_BUCKETS)), ["bucket"]))
+    most = 2 * _count(connection, table(_MOVED)) > memory.mask + 1
+    found, stored, bucket = sums_of_rows(table(feed.table), feed.columns, keys_of(feed)), all_of(keys), bucket_of(places(feed), memory.mask)
     if not most:
         found = within(found, bucket_of(feed.keys, memory.mask), _MOVED)
-        stored = within(stored, mine, _MOVED)
+        stored = within(stored, bucket, _MOVED)
     fill(connection, table(_KEYS), _key_columns(feed), found)
     append(connection, feed, epoch, different(stored, all_of(table(_KEYS)), places(feed)))
     if most:
         return _adopt(connection, feed, memory)
-    for stale, bucket, fresh in ((keys, mine, _KEYS), (buckets, column("bucket"), _BUCKETS)):
-        delete = within(exp.select("*").from_(stale), bucket, _MOVED).args["where"]
-        connection.execute(render(exp.Delete(this=stale.copy(), where=delete.copy())))
-        rows = all_of(table(fresh))
-        insert(connection, stale, within(rows, column("bucket"), _MOVED) if fresh == _BUCKETS else rows)
-    return compact(connection, feed, memory) if crowded(connection, feed, memory) else memory
+    for stale, place in ((keys, bucket), (buckets, column("bucket"))):
+        where = within(all_of(stale), place, _MOVED).args["where"]
+        connection.execute(render(exp.Delete(this=stale.copy(), where=where.copy())))
+    insert(connection, keys, all_of(table(_KEYS)))
+    insert(connection, buckets, sums_of_sums(table(_KEYS), {"bucket": bucket}))
+    crowded = _mask(_count(connection, keys)) > 4 * memory.mask + 3
+    return compact(connection, feed, memory) if crowded else memory
 
 
 def _adopt(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory) -> Memory:
     """Store the keys that were found as all there are, and their buckets."""
     fill(connection, feed_table("keys", feed.name), _key_columns(feed), all_of(table(_KEYS)))
-    mask = _mask(connection.execute(statement("SELECT count(*) FROM $keys", keys=table(_KEYS))).fetchall()[0][0])
+    mask = _mask(_count(connection, table(_KEYS)))
     buckets = sums_of_sums(table(_KEYS), {"bucket": bucket_of(places(feed), mask)})
     fill(connection, feed_table("buckets", feed.name), _BUCKET_COLUMNS, buckets)
     return replace(memory, mask=mask)
@@ -168,3 +163,7 @@ def _adopt(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory) ->
 
 def _total(connection: duckdb.DuckDBPyConnection, buckets: exp.Table) -> tuple[int, int]:
     return connection.execute(render(sums_of_sums(buckets, {}))).fetchall()[0]
+
+
+def _count(connection: duckdb.DuckDBPyConnection, rows: exp.Table) -> int:
+    return int(connection.execute(statement("SELECT count(*) FROM $rows", rows=rows)).fetchall()[0][0])

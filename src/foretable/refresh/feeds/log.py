@@ -69,6 +69,12 @@ def fill(connection: duckdb.DuckDBPyConnection, into: exp.Table, columns: Mappin
         insert(connection, into, rows)
 
 
+def stage(connection: duckdb.DuckDBPyConnection, into: exp.Table, rows: exp.Query) -> None:
+    """Make a temporary table of these rows, with the types that they have."""
+    temporary = exp.Properties(expressions=[exp.TemporaryProperty()])
+    connection.execute(render(exp.Create(kind="TABLE", replace=True, this=into.copy(), properties=temporary, expression=rows)))
+
+
 def insert(connection: duckdb.DuckDBPyConnection, into: exp.Table, rows: exp.Query) -> None:
     """Add rows to a table of the feeds."""
     tree = parse("INSERT INTO t SELECT 1")

@@ -56,20 +56,24 @@ PAIRS = [
 
 
 def test_values_that_look_alike_are_told_apart(warehouse, watched):
-    fills = []
-    for number, (kind, one, _) in enumerate(PAIRS):
-        fills.append(f"INSERT INTO raw.t{number} SELECT {{}}, ({{}})::{kind.split(' COLLATE')[0]}")
-        warehouse.execute(f"CREATE TABLE raw.t{number} (i INTEGER, v {kind})")
-        for i in (1, 2):
-            warehouse.execute(fills[number].format(i, one))
-        watched.feed(f"raw.t{number}", ("i",))
+    """Row ``i`` gets the other value of pair ``i``; DuckDB would leave an UPDATE out that it takes for none."""
+    warehouse.execute(f"CREATE TABLE raw.t (i INTEGER, {', '.join(f'v{i} {kind}' for i, (kind, _, _) in enumerate(PAIRS))})")
+
+    def fill(*others):
+        warehouse.execute("DELETE FROM raw.t")
+        for row in range(len(PAIRS)):
+            values = [other if i == row and i in others else one for i, (_, one, other) in enumerate(PAIRS)]
+            typed = [f"({value})::{kind.split(' COLLATE')[0]}" for value, (kind, _, _) in zip(values, PAIRS, strict=True)]
+            warehouse.execute(f"INSERT INTO raw.t SELECT {row}, {', '.join(typed)}")
+
+    fill()
+    feed = watched.feed("raw.t", ("i",))
     watched.detect()
-    for number, (_, _, other) in enumerate(PAIRS):
-        warehouse.execute(f"DELETE FROM raw.t{number} WHERE i = 1")  # DuckDB leaves an update out that it takes for none
-        warehouse.execute(fills[number].format(1, other))
-    found = watched.detect()
-    assert {pair: found[feed.name] for pair, feed in zip(PAIRS, watched.feeds, strict=True)} == {pair: {(1,)} for pair in PAIRS}
-    assert not any(watched.detect().values())
+    fill()
+    assert watched.detect() == {feed.name: set()}
+    fill(*range(len(PAIRS)))
+    missed = {(i,) for i in range(len(PAIRS))} - watched.detect()[feed.name]
+    assert [PAIRS[i] for (i,) in missed] == []
 
 
 CHANGES = [
@@ -291,15 +295,17 @@ def test_a_wave_that_is_rolled_back_detects_the_same_again(warehouse, watched, m
 def test_a_table_that_grows_gets_more_buckets(warehouse, watched):
     warehouse.execute("CREATE TABLE raw.t AS SELECT i, i AS v FROM range(100) AS r(i)")
     feed = watched.feed("raw.t", ("i",))
+    whole = watched.feed("raw.t", ())
+    mask = f"SELECT state ->> 'mask' FROM foretable.feeds WHERE feed = '{feed.name}'"
     watched.detect()
-    mask = "SELECT state ->> 'mask' FROM foretable.feeds"
     assert warehouse.execute(mask).fetchall() == [("255",)]
     for end in range(10_000, 50_001, 10_000):
         warehouse.execute(f"INSERT INTO raw.t SELECT i, i FROM range({end - 10_000} + 100, {end} + 100) AS r(i)")
-        assert len(watched.detect()[feed.name]) == 10_000
+        found = watched.detect()
+        assert (len(found[feed.name]), found[whole.name]) == (10_000, {()})
     assert int(warehouse.execute(mask).fetchall()[0][0]) > 1000
     warehouse.execute("UPDATE raw.t SET v = -1 WHERE i = 77")
-    assert watched.detect() == {feed.name: {(77,)}}
+    assert watched.detect() == {feed.name: {(77,)}, whole.name: {()}}
     assert warehouse.execute(f"SELECT count(*), sum(n) FROM foretable_feeds.keys_{feed.name}").fetchall() == [(50_100, 50_100)]
 
 
