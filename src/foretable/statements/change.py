@@ -99,7 +99,7 @@ def _refresh(work: Work, graph: Graph, select: set[str], name: str, *, full: boo
         broken, error = next(iter(report.failed.items()))
         raise RefreshFailed(error.message, where=error.where or broken, hint=error.hint)
     if name in report.blocked:
-        return f"{name} waits ({report.blocked[name]}): foretable run --select +{name}"
+        return f"{name} waits: {report.blocked[name]}; then: foretable run --select +{name}"
     now = next(built for built in report.built if built.table == name)
     return f"{name} has {now.row_count:,} rows ({now.action}: {now.reason})"
 
