@@ -6,4 +6,4 @@
 --   p            DOUBLE
 --
 -- Reads    predictions.churn
-SELECT customer_id, half(churn_probability) AS p FROM predictions.churn WHERE churn_probability > 0.5 ORDER BY p DESC, customer_id, "churn"."churn_probability" LIMIT 100;
+SELECT customer_id, half(churn_probability) AS p FROM predictions.churn WHERE churn_probability > 0.5 ORDER BY p DESC, customer_id LIMIT 100;
