@@ -17,8 +17,8 @@ arguments and where squares overflow. ``0.0`` and ``-0.0`` are one value to Duck
 shows is not determined; the same holds for intervals that are equal and written otherwise, and for text under a collation.
 
 Costs (DuckDB 1.5.6, CPU for a million rows in 20,000 groups): nothing for exact ``sum``; each floating ``sum``, ``avg`` or ``stddev``
-0.02 s as written, 0.7 s in order; ``arg_max`` 0.04 s and 1.3 s, while ``first(a ORDER BY b DESC, a)`` takes 0.07 s; ``avg`` of integers would
-take 0.7 s as well and is therefore left alone. A floating sum over whole partitions 0.08 s and 1.1 s; over frames about 20 times as
+0.02 s as written, 0.7 s in order; ``arg_max`` 0.04 s and 1.3 s, while ``first(a ORDER BY b DESC, a)`` takes 0.07 s; ``avg`` of integers
+would take 0.7 s as well and is therefore left alone. A floating sum over whole partitions 0.08 s and 1.1 s; over frames about 20 times as
 long as written, since each frame is sorted anew. DECIMAL costs none of this.
 """
 
