@@ -145,6 +145,15 @@ def test_suspended_tables_rest_with_what_is_made_from_them(call, paced):
     assert built(call(paced, "refresh", "--due", "--json").json()) == BUILT
 
 
+def test_a_table_that_is_no_longer_declared_leaves_the_schedule(call, paced):
+    (paced / "sql" / "more.sql").write_text("CREATE DYNAMIC TABLE clean.more AS SELECT error('broken') AS x;")
+    assert call(paced, "refresh", "--due").code == 1
+    assert "clean.more" in call(paced, "status").out
+    (paced / "sql" / "more.sql").unlink()
+    assert call(paced, "refresh").code == 0
+    assert "clean.more" not in call(paced, "status").out
+
+
 def test_suspending_needs_a_warehouse_and_known_names(call, paced, project):
     (paced / "warehouse.duckdb").unlink()
     (paced / "sql" / "sources").mkdir()

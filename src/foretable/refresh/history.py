@@ -28,7 +28,10 @@ TAKEN_IN = """
 UPDATE foretable.tables SET epoch = ?, refreshed_at = ?, as_of = CAST(done.line[2] AS TIMESTAMP), next_due = CAST(done.line[3] AS TIMESTAMP)
 FROM (SELECT unnest(from_json(?, '[["VARCHAR"]]')) AS line) AS done WHERE name = done.line[1]
 """
-SUCCEEDED = "DELETE FROM foretable.schedules WHERE NOT suspended AND list_contains(?, table_name)"
+FORGOTTEN = """
+DELETE FROM foretable.schedules
+WHERE (NOT suspended AND list_contains(?::VARCHAR[], table_name)) OR NOT list_contains(?::VARCHAR[], table_name)
+"""
 SOURCES = """
 INSERT INTO foretable.sources BY NAME
 SELECT unnest(from_json(?, '[{"name": "VARCHAR", "kind": "VARCHAR", "watermark": "TIMESTAMP", "seen_at": "TIMESTAMP", "wave": "BIGINT",
@@ -77,7 +80,7 @@ def record(connection: duckdb.DuckDBPyConnection, graph: Graph, state: State, nu
         connection.execute(HISTORY, [json.dumps(lines)])
         taken_in = [[done.table, done.as_of.isoformat(), _iso(next_due(graph, done.table, now))] for done in built]
         connection.execute(TAKEN_IN, [number, now, json.dumps(taken_in)])
-        connection.execute(SUCCEEDED, [[done.table for done in built]])
+    connection.execute(FORGOTTEN, [[done.table for done in built], graph.refreshed])  # what succeeded, and what nothing declares
     for done in built:
         if done.action != "NO_DATA":
             _record_table(connection, graph, state, number, done)
