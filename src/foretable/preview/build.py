@@ -24,8 +24,8 @@ from foretable.quality.relation import relation
 from foretable.quality.verdict import judge
 from foretable.refresh.check import keep_declared, require_determined, require_key
 from foretable.refresh.restrict import restricted, view_name
-from foretable.refresh.stage import STAGED, stage_all
-from foretable.refresh.write import SCORED_AT, staged_count, write_all
+from foretable.refresh.stage import SCORED_AT, STAGED, stage_all
+from foretable.refresh.write import staged_count, write_all
 from foretable.sql import column, parse, render, statement, table
 
 _HELD = "SELECT count(*) FROM foretable_verdicts WHERE NOT is_copy"
@@ -67,13 +67,13 @@ def build(
     compiled = graph.tables[name]
     stage_all(connection, _redirected(connection, compiled, built), as_of, champions)
     keep_declared(connection, compiled)
-    trial = _checked(connection, graph, compiled)
+    trial = _cleaned(connection, graph, compiled)
     require_key(connection, compiled)
     unique = tuple((in_scratch(read) if read in built else read, columns) for read, columns in compiled.analysis.unique)
     require_determined(connection, replace(compiled, analysis=replace(compiled.analysis, unique=unique)))
     with within(connection, SCRATCH):
-        write_all(connection, compiled, as_of)
-    return replace(trial, row_count=staged_count(connection))
+        write_all(connection, compiled)
+    return replace(trial or _checked(connection, graph, compiled), row_count=staged_count(connection))
 
 
 def _redirected(connection: duckdb.DuckDBPyConnection, compiled: Compiled, built: Collection[str]) -> Compiled:
@@ -87,20 +87,25 @@ def _redirected(connection: duckdb.DuckDBPyConnection, compiled: Compiled, built
     return replace(compiled, query=restricted(compiled.query, found))
 
 
-def _checked(connection: duckdb.DuckDBPyConnection, graph: Graph, compiled: Compiled) -> Trial:
-    """Check the staged rows; those of layer ``clean`` that break a rule are taken out, as a wave would."""
+def _cleaned(connection: duckdb.DuckDBPyConnection, graph: Graph, compiled: Compiled) -> Trial | None:
+    """Take staged rows of layer ``clean`` that break a rule out, as a wave would; None for any other layer."""
     declared = graph.project.schemas.get(compiled.name)
-    if declared is None:
-        return Trial(0)
+    if declared is None or not compiled.name.startswith("clean."):
+        return None
     broken = tuple(check_table(connection, STAGED, declared.schema, name=compiled.name))
-    if not compiled.name.startswith("clean."):
-        return Trial(0, broken, refused=bool(broken))
     if structure(relation(connection, STAGED), declared.schema, compiled.name):
         return Trial(0, broken, refused=True)
     judge(connection, STAGED, None, declared.schema)
     held = connection.execute(_HELD).fetchall()[0][0]
     connection.execute(statement(_DELETE, staged=table(STAGED)))
     return Trial(0, broken, held, refused=any(not violation.count for violation in broken))
+
+
+def _checked(connection: duckdb.DuckDBPyConnection, graph: Graph, compiled: Compiled) -> Trial:
+    """The rules that the table as it was built breaks."""
+    declared = graph.project.schemas.get(compiled.name)
+    broken = check_table(connection, in_scratch(compiled.name), declared.schema, name=compiled.name) if declared is not None else []
+    return Trial(0, tuple(broken), refused=bool(broken))
 
 
 def compare(connection: duckdb.DuckDBPyConnection, compiled: Compiled, limit: int) -> Difference:

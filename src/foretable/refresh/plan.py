@@ -95,7 +95,7 @@ def plan(
     Plan
         Also tells which tables are ``blocked`` and why.
     """
-    chosen = [name for name in graph.refreshed if select is None or name in select]
+    chosen = [name for name in graph.refreshed if (name in select if select is not None else not _put_off(graph, state, name))]
     blocked = _blocked(graph, state, chosen, train, without or {})
     trainings = tuple(_trainings(graph, state, chosen)) if train else ()
     training = {step.model for step in trainings}
@@ -108,6 +108,11 @@ def plan(
             builds[name] = replace(decided, waits=bool(moving) and not full_refresh)
     drops = tuple(Drop(name) for name in sorted(state.tables) if name not in graph.refreshed)
     return Plan(trainings, tuple(builds.values()), drops, blocked)
+
+
+def _put_off(graph: Graph, state: State, name: str) -> bool:
+    """Whether a table is first built by the scheduler, and was not yet."""
+    return graph.tables[name].declared.initialize == "ON_SCHEDULE" and name not in state.tables
 
 
 def table_as_of(graph: Graph, state: State, name: str, clock: datetime) -> datetime:

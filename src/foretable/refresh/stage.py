@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 import duckdb
 from sqlglot import exp
 
-from foretable.compile.asof import fill
+from foretable.compile.asof import fill, literal
 from foretable.compile.graph import Compiled
 from foretable.compile.incremental.shape import Boundary, Effect
+from foretable.declare.tables import ScoringTable
 from foretable.refresh.dirty import crossing, dirty_query
 from foretable.refresh.feeds.feed import Feed
 from foretable.refresh.feeds.log import log_table
@@ -21,6 +23,8 @@ from foretable.refresh.state import State, TableState
 from foretable.sql import column, parse, render, statement, table
 
 STAGED = "temp.main.staged"
+SCORED_AT = "scored_at"
+"""When a prediction was last changed, by the table's clock; kept by the engine, and no part of what is compared."""
 MOST = 0.45
 """Above this share of all keys a full refresh is cheaper: measured, see docs/benchmarks.md."""
 
@@ -95,9 +99,16 @@ def _of_dirty(compiled: Compiled, as_of: datetime, champions: tuple[tuple[str, i
         view.set("expression", rows)
         texts.append(render(view))
     query = fill(restricted(compiled.query, analysis.restricted), as_of, dict(champions))
-    rows = exp.select("r.*").from_(query.subquery("r"))  # type: ignore[attr-defined]
+    rows = exp.select("r.*").from_(_stamped(compiled, query, as_of).subquery("r"))
     dirty = exp.alias_(table(DIRTY), "d", table=True)
     return (*texts, _kept(STAGED, rows.join(dirty, on=same_key(analysis.key, nulls), join_type="SEMI")))
+
+
+def _stamped(compiled: Compiled, query: Any, as_of: datetime) -> Any:
+    """The query of a scoring table with the time of scoring, which the engine keeps; any other as it is."""
+    if not isinstance(compiled.declared, ScoringTable):
+        return query
+    return exp.select("*", exp.alias_(literal(as_of), SCORED_AT, quoted=True)).from_(query.subquery("scored"))
 
 
 def dirty_rows(compiled: Compiled, nulls: bool = False) -> exp.Select:

@@ -18,7 +18,7 @@ from foretable.refresh.contents import log_contents, same_content
 from foretable.refresh.feeds.feed import Feed
 from foretable.refresh.feeds.log import restart
 from foretable.refresh.plan import Build
-from foretable.refresh.stage import find_dirty, stage_all, stage_dirty, too_many
+from foretable.refresh.stage import SCORED_AT, find_dirty, stage_all, stage_dirty, too_many
 from foretable.refresh.state import State
 from foretable.refresh.wanted import effects_of, wanted_feeds
 from foretable.refresh.write import CHANGED, Written, few, find_changed, log_changed, staged_count, write_all, write_changed
@@ -142,7 +142,7 @@ def _some(step: Step, dirty: int) -> Built:
 def _write(step: Step, written: Written) -> None:
     if written.any:
         log_changed(step.connection, step.compiled, step.feeds, step.wave)
-        write_changed(step.connection, step.compiled, step.build.as_of, written)
+        write_changed(step.connection, step.compiled, written)
     _keep_history(step, written=written.any, changed=CHANGED)
 
 
@@ -185,7 +185,7 @@ def _anew(step: Step) -> Written:
     with step.timed("write"):
         for feed in step.feeds:
             restart(step.connection, feed, step.wave)
-        write_all(step.connection, step.compiled, step.build.as_of)
+        write_all(step.connection, step.compiled)
         _keep_history(step, written=True)
     count = staged_count(step.connection)
     return Written(count, 0, 0, count)
@@ -196,11 +196,11 @@ def _by_key(step: Step) -> Written:
         written = find_changed(step.connection, step.compiled, dirty=False)
     held = step.state.tables[step.build.table].row_count
     with step.timed("write"):
-        if few(written, held) or "scored_at" in step.compiled.columns:
+        if few(written, held) or SCORED_AT in step.compiled.columns:
             _write(step, written)
         else:
             log_changed(step.connection, step.compiled, step.feeds, step.wave)
-            write_all(step.connection, step.compiled, step.build.as_of)
+            write_all(step.connection, step.compiled)
             _keep_history(step, written=True, changed=CHANGED)
     return written
 
@@ -212,7 +212,7 @@ def _without_key(step: Step) -> Written:
             return Written(0, 0, 0, count)
         log_contents(step.connection, step.compiled, step.feeds, step.wave)
     with step.timed("write"):
-        write_all(step.connection, step.compiled, step.build.as_of)
+        write_all(step.connection, step.compiled)
     return Written(count, 0, step.state.tables[step.build.table].row_count, count)
 
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 
 import duckdb
 from sqlglot import exp
 
-from foretable.compile.asof import literal
 from foretable.compile.graph import Compiled
 from foretable.declare.tables import ScoringTable
 from foretable.refresh.diff import differs, equal_keys
 from foretable.refresh.feeds.feed import Feed
 from foretable.refresh.feeds.log import append
-from foretable.refresh.stage import STAGED, dirty_rows
+from foretable.refresh.stage import SCORED_AT, STAGED, dirty_rows
 from foretable.sql import column, parse, render, statement, table
 
 CHANGED = "temp.main.changed"
-SCORED_AT = "scored_at"
 _COUNTS = """
 SELECT count(*) FILTER (fresh), count(*) FILTER (NOT fresh AND NOT gone), count(*) FILTER (gone), (SELECT count(*) FROM temp.main.staged)
 FROM temp.main.changed
@@ -120,9 +117,9 @@ def _same(compiled: Compiled) -> exp.Expr:
     return exp.and_(*(exp.EQ(this=column(key, "r"), expression=column(f"k{n + 1}", "c")) for n, key in enumerate(keys)))
 
 
-def write_changed(connection: duckdb.DuckDBPyConnection, compiled: Compiled, as_of: datetime, written: Written) -> None:
+def write_changed(connection: duckdb.DuckDBPyConnection, compiled: Compiled, written: Written) -> None:
     """Delete and insert the rows in ``temp.changed``."""
-    delete, put = _replace(compiled, as_of)
+    delete, put = _replace(compiled)
     if written.updated or written.deleted:
         connection.execute(delete)
     if written.inserted or written.updated:
@@ -130,23 +127,22 @@ def write_changed(connection: duckdb.DuckDBPyConnection, compiled: Compiled, as_
 
 
 @lru_cache(maxsize=256)
-def _replace(compiled: Compiled, as_of: datetime) -> tuple[str, str]:
+def _replace(compiled: Compiled) -> tuple[str, str]:
     delete = parse("DELETE FROM t AS r USING c AS c WHERE TRUE")
     delete.set("this", exp.alias_(table(compiled.name), "r", table=True))
     delete.set("using", [_changed()])
     delete.set("where", exp.Where(this=_same(compiled)))
-    rows = exp.select(*_columns(compiled, as_of)).from_(exp.alias_(table(STAGED), "r", table=True))
-    return render(delete), _into(compiled, rows.join(_changed(), on=_same(compiled), join_type="SEMI"))
+    return render(delete), _into(compiled, _staged(compiled).join(_changed(), on=_same(compiled), join_type="SEMI"))
 
 
-def write_all(connection: duckdb.DuckDBPyConnection, compiled: Compiled, as_of: datetime) -> None:
+def write_all(connection: duckdb.DuckDBPyConnection, compiled: Compiled) -> None:
     """Write the table anew from the staged rows, in their order."""
     schema = exp.to_identifier(compiled.name.rsplit(".", 1)[0], quoted=True)
     connection.execute(statement("CREATE SCHEMA IF NOT EXISTS $schema", schema=schema))
     definitions = [_definition(name, kind) for name, kind in compiled.columns.items()]
     create = exp.Create(kind="TABLE", replace=True, this=exp.Schema(this=table(compiled.name), expressions=definitions))
     connection.execute(render(create))
-    connection.execute(_into(compiled, exp.select(*_columns(compiled, as_of)).from_(exp.alias_(table(STAGED), "r", table=True))))
+    connection.execute(_into(compiled, _staged(compiled)))
 
 
 def _definition(name: str, kind: str) -> exp.ColumnDef:
@@ -163,9 +159,9 @@ def _into(compiled: Compiled, rows: exp.Query) -> str:
     return render(into)
 
 
-def _columns(compiled: Compiled, as_of: datetime) -> list[exp.Expr]:
-    kept = _kept_by_engine(compiled)
-    return [exp.alias_(literal(as_of), name, quoted=True) if name in kept else column(name, "r") for name in compiled.columns]
+def _staged(compiled: Compiled) -> exp.Select:
+    """The staged rows with the columns in the table's order."""
+    return exp.select(*(column(name, "r") for name in compiled.columns)).from_(exp.alias_(table(STAGED), "r", table=True))
 
 
 def few(written: Written, held: int) -> bool:
