@@ -17,8 +17,9 @@ from foretable.errors import ForetableError, TrainingError, WarehouseError
 from foretable.progress import Listener, Progress, silent
 from foretable.publish import publish
 from foretable.refresh.fingerprint import declaration_fingerprint
-from foretable.refresh.history import next_wave
+from foretable.refresh.history import next_wave, utc_now
 from foretable.refresh.plan import Plan, plan
+from foretable.refresh.retention import forget_old, remove_leftovers
 from foretable.refresh.state import State
 from foretable.refresh.step import count_dirty
 from foretable.refresh.sync import mount_files, require_recorded
@@ -136,6 +137,8 @@ def run(
 
     report = run_wave(connection, graph, clock, planner, trigger=trigger, prune=prune, listen=listen)
     published = _publish(connection, graph, report)
+    forget_old(connection, graph.project.config.keep_logs, utc_now())
+    remove_leftovers(graph.project.warehouse)
     return RunReport(tuple(trainings), report, published, time.perf_counter() - start, untrained)
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from foretable.declare.clock import pinned
+from foretable.declare.clock import duration, pinned
 from foretable.declare.entity import Entity
 from foretable.declare.model import Model
 from foretable.declare.source import Source
 from foretable.declare.tables import DynamicTable
 from foretable.errors import DeclarationError, UnknownName, UsageError, nearest
+
+SHORTEST, LONGEST = timedelta(days=1), timedelta(days=100 * 365)
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Config:
     """Table ``[tool.foretable]`` of ``pyproject.toml``.
 
     ``as_of`` pins the clock (the sample does); ``attach`` maps an alias to another DuckDB file, read
-    in place; ``publish`` lists the layers that go to ``published/``; ``trials`` caps every search.
+    in place; ``publish`` lists the layers that go to ``published/``; ``trials`` caps every search;
+    ``keep_logs`` says how long waves, refresh history and logs of changes are kept.
     """
 
     name: str = "project"
@@ -34,6 +37,7 @@ class Config:
     attach: Mapping[str, str] = field(default_factory=dict)
     publish: tuple[str, ...] = ("predictions", "decisions")
     trials: int | None = None
+    keep_logs: timedelta = timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -138,9 +142,25 @@ def _config(settings: dict[str, Any], path: Path) -> Config:
         raise DeclarationError(
             f"time_zone = {settings['time_zone']!r} is unknown", where=str(path), hint='write an IANA name such as "Europe/Berlin"'
         ) from None
+    if "keep_logs" in settings:
+        settings["keep_logs"] = _length(settings["keep_logs"], path)
     if "publish" in settings:
         settings["publish"] = tuple(settings["publish"])
     return Config(**settings)
+
+
+def _length(text: str, path: Path) -> timedelta:
+    try:
+        length = duration(text)
+    except UsageError:
+        length = timedelta()
+    except OverflowError:
+        length = timedelta.max
+    if not SHORTEST <= length <= LONGEST:
+        raise DeclarationError(
+            f"keep_logs = {text!r} is no length of time from 1 day to 100 years", where=str(path), hint='write keep_logs = "90 days"'
+        )
+    return length
 
 
 KINDS: Mapping[str, tuple[type, str]] = {
@@ -151,6 +171,7 @@ KINDS: Mapping[str, tuple[type, str]] = {
     "attach": (dict, '{ shop = "shop.duckdb" }'),
     "publish": (list, '["predictions", "decisions"]'),
     "trials": (int, "20"),
+    "keep_logs": (str, '"90 days"'),
 }
 
 
