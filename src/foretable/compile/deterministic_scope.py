@@ -19,6 +19,7 @@ _EXACT = frozenset(
     " timestamp_ns timestamptz decimal numeric text varchar".upper().split()
 )
 """Not among them: UBIGINT, whose mean is that of doubles, and UHUGEINT, whose sum is."""
+_OUTPUTS = "outputs"
 _SAME = (exp.Paren, exp.Neg, exp.Abs, exp.Add, exp.Sub, exp.Mul, exp.Mod, exp.Coalesce, exp.Greatest, exp.Least, exp.Nullif)
 _TRUTH = (exp.Predicate, exp.Not, exp.Connector, exp.Boolean, exp.Null, exp.DateDiff)
 
@@ -41,7 +42,19 @@ def select_of(node: exp.Expr) -> exp.Select | None:
 
 
 def outputs(query: Any, schemas: Schemas) -> Outputs | None:
-    """Columns that a query gives, by name in lower case; None where they are not known."""
+    """Columns that a query gives, by name in lower case; None where they are not known.
+
+    Noted on the tree: every column of a query asks for them, in every query around it.
+    """
+    if not isinstance(query, exp.Expr):
+        return None
+    if _OUTPUTS not in query.meta:
+        query.meta[_OUTPUTS] = _outputs(query, schemas)
+    found: Outputs | None = query.meta[_OUTPUTS]
+    return found
+
+
+def _outputs(query: exp.Expr, schemas: Schemas) -> Outputs | None:
     if isinstance(query, exp.Subquery):
         return None if query.args.get("joins") or query.args.get("pivots") else outputs(query.this, schemas)
     if isinstance(query, exp.SetOperation):
