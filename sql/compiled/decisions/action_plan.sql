@@ -124,13 +124,13 @@ FROM (
       (
         ROW_NUMBER() OVER (
           PARTITION BY "t3"."eligible"
-          ORDER BY "t3"."expected_value" DESC, "t3"."customer_id" ASC
+          ORDER BY "t3"."expected_value" DESC, "t3"."customer_id" ASC, "t3"."churn_probability_month", "t3"."churn_probability_12m", "t3"."expected_lifetime", "t3"."model_version", "t3"."as_published_score", "t3"."tenure", "t3"."contract", "t3"."internet_service", "t3"."tech_support", "t3"."payment_method", "t3"."monthly_charge", "t3"."lifetime_value", "t3"."probability", "t3"."value", "t3"."rank", "t3"."_cost"
           ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) - 1
       ) + 1 AS "_position",
       CAST(SUM("t3"."_cost") OVER (
         PARTITION BY "t3"."eligible"
-        ORDER BY "t3"."expected_value" DESC, "t3"."customer_id" ASC
+        ORDER BY "t3"."expected_value" DESC, "t3"."customer_id" ASC, "t3"."churn_probability_month", "t3"."churn_probability_12m", "t3"."expected_lifetime", "t3"."model_version", "t3"."as_published_score", "t3"."tenure", "t3"."contract", "t3"."internet_service", "t3"."tech_support", "t3"."payment_method", "t3"."monthly_charge", "t3"."lifetime_value", "t3"."probability", "t3"."value", "t3"."rank", "t3"."_cost"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DECIMAL(18, 2)) AS "_spent"
     FROM (
@@ -174,7 +174,7 @@ FROM (
           "t1"."expected_value",
           (
             ROW_NUMBER() OVER (
-              ORDER BY "t1"."expected_value" DESC, "t1"."customer_id" ASC
+              ORDER BY "t1"."expected_value" DESC, "t1"."customer_id" ASC, "t1"."churn_probability_month", "t1"."churn_probability_12m", "t1"."expected_lifetime", "t1"."model_version", "t1"."as_published_score", "t1"."tenure", "t1"."contract", "t1"."internet_service", "t1"."tech_support", "t1"."payment_method", "t1"."monthly_charge", "t1"."lifetime_value", "t1"."probability", "t1"."value"
               ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
             ) - 1
           ) + 1 AS "rank",

@@ -37,13 +37,13 @@ WITH "t1" AS (
     CAST(50.00 AS DECIMAL(18, 2)) AS "cost"
   FROM "predictions"."telco_churn" AS "t0"
   WHERE
-    CAST((
+    NOT CAST((
       CAST("t0"."churn_probability_12m" AS DECIMAL(19, 9)) * CAST((
         (
           "t0"."lifetime_value" * CAST(0.3000 AS DECIMAL(18, 4))
         ) - CAST(50.00 AS DECIMAL(18, 2))
       ) + CAST(300.00 AS DECIMAL(18, 2)) AS DECIMAL(19, 6))
-    ) - CAST(300.00 AS DECIMAL(18, 2)) AS DECIMAL(18, 2)) IS NOT NULL
+    ) - CAST(300.00 AS DECIMAL(18, 2)) AS DECIMAL(18, 2)) IS NULL
 )
 SELECT
   *
@@ -56,7 +56,7 @@ FROM (
     CAST("t7"."profit" AS DOUBLE) / NULLIF(CAST("t7"."cost" AS DOUBLE), 0) AS "roi",
     (
       ROW_NUMBER() OVER (
-        ORDER BY "t7"."profit" DESC, "t7"."customers" ASC
+        ORDER BY "t7"."profit" DESC, "t7"."customers" ASC, "t7"."threshold", "t7"."cost"
         ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
       ) - 1
     ) = 0 AS "is_optimum"
@@ -80,10 +80,19 @@ FROM (
       *
     FROM (
       SELECT
-        CAST(SUM("t5"."customers") OVER (ORDER BY "t5"."threshold" DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS INT) AS "customers",
+        CAST(SUM("t5"."customers") OVER (
+          ORDER BY "t5"."threshold" DESC, "t5"."customers", "t5"."cost", "t5"."profit"
+          ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS INT) AS "customers",
         "t5"."threshold",
-        CAST(SUM("t5"."cost") OVER (ORDER BY "t5"."threshold" DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS DECIMAL(18, 2)) AS "cost",
-        CAST(SUM("t5"."profit") OVER (ORDER BY "t5"."threshold" DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS DECIMAL(18, 2)) AS "profit"
+        CAST(SUM("t5"."cost") OVER (
+          ORDER BY "t5"."threshold" DESC, "t5"."customers", "t5"."cost", "t5"."profit"
+          ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS DECIMAL(18, 2)) AS "cost",
+        CAST(SUM("t5"."profit") OVER (
+          ORDER BY "t5"."threshold" DESC, "t5"."customers", "t5"."cost", "t5"."profit"
+          ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS DECIMAL(18, 2)) AS "profit"
       FROM (
         SELECT
           "t2"."probability" AS "threshold",

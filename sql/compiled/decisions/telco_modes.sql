@@ -29,8 +29,8 @@ SELECT
     count(*) AS customers,
     CAST(count(*) * 50 AS DECIMAL(18, 2)) AS cost,
     CAST(sum(own) AS DECIMAL(18, 2)) AS own_profit,
-    CAST(sum(calibrated) AS DECIMAL(18, 2)) AS profit,
-    CAST(sum(calibrated) AS DOUBLE) / (count(*) * 50) AS roi
+    CAST(sum(calibrated ORDER BY calibrated) AS DECIMAL(18, 2)) AS profit,
+    CAST(sum(calibrated ORDER BY calibrated) AS DOUBLE) / (count(*) * 50) AS roi
 FROM valued
 GROUP BY place, mode
 ORDER BY place;
