@@ -78,7 +78,7 @@ def too_many(connection: duckdb.DuckDBPyConnection, compiled: Compiled, before: 
 
 def stage_all(connection: duckdb.DuckDBPyConnection, compiled: Compiled, as_of: datetime, champions: dict[str, int]) -> None:
     """Compute every row."""
-    connection.execute(_kept(STAGED, fill(compiled.query, as_of, champions)))
+    connection.execute(_kept(STAGED, _stamped(compiled, fill(compiled.query, as_of, champions), as_of)))
 
 
 def stage_dirty(connection: duckdb.DuckDBPyConnection, compiled: Compiled, as_of: datetime, champions: dict[str, int]) -> None:
