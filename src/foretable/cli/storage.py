@@ -1,4 +1,4 @@
-"""Commands that keep the warehouse safe: backup, restore."""
+"""Commands that keep the warehouse safe and small: backup, restore, compact."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from foretable.cli import console, workspace
 from foretable.cli.app import app
+from foretable.cli.options import Json
 from foretable.errors import UsageError
 
 
@@ -55,3 +56,36 @@ def restore(
         raise UsageError("not restored", hint="say yes, or add --yes")
     put_back(file, session.warehouse)
     console.say(f"{session.warehouse.name} is {file} again; what it replaced is under backups/")
+
+
+@app.command()
+def compact(json: Json = False) -> None:
+    """Shrink the warehouse file to what it holds.
+
+    First what is older than keep_logs is forgotten, as once a day by itself. Then everything is copied into a file beside,
+    compared, and put in the warehouse's place. Nobody can open the warehouse meanwhile; what is published stays readable.
+
+    \b
+    Examples:
+      foretable compact
+      foretable --wait 60 compact --json
+    """
+    from dataclasses import asdict
+
+    from foretable.refresh.retention import forget_by_config
+    from foretable.warehouse.compact import compact as shrink
+
+    session = workspace.session()
+    forgotten = forget_by_config(session.warehouse, session.config, wait=session.wait)
+    done = shrink(session.warehouse, wait=session.wait)
+    if json:
+        console.document({**asdict(done), "forgotten": asdict(forgotten)})
+        return
+    if done.after < done.before:
+        console.say(f"{done.file.name}: {_megabytes(done.before)} before, {_megabytes(done.after)} now")
+    else:
+        console.say(f"{done.file.name}: {_megabytes(done.before)}, as small as it gets")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"

@@ -11,11 +11,15 @@ from pathlib import Path
 import duckdb
 from sqlglot import exp
 
+from foretable.declare.project import Config
+from foretable.errors import WarehouseError
 from foretable.quality.quarantine import recount
 from foretable.refresh.feeds.feed import Feed
 from foretable.refresh.feeds.log import prune, read_states
+from foretable.refresh.history import utc_now
 from foretable.sql import statement
-from foretable.warehouse import wave
+from foretable.warehouse import ensure_catalog, open_warehouse, wave
+from foretable.warehouse.version import catalog_version
 
 DAY = 24 * 60 * 60
 """Seconds that an unfinished file must have lain untouched: nobody is still writing it."""
@@ -78,6 +82,30 @@ def forget_old(connection: duckdb.DuckDBPyConnection, keep: timedelta, moment: d
         history = _deleted(connection, _HISTORY, [oldest])
         waves = _deleted(connection, _WAVES, [oldest, last])
         return Forgotten(waves, history, logs, _forget_redriven(connection, oldest))
+
+
+def forget_by_config(warehouse: Path, config: Config, *, wait: float = 0.0) -> Forgotten:
+    """:func:`forget_old` and :func:`remove_leftovers` for a warehouse that nobody has opened; one without a catalog is left alone.
+
+    Raises
+    ------
+    WarehouseError
+        There is no such file, or it cannot be used.
+    CatalogTooNew
+        A later foretable wrote its catalog.
+    """
+    if not warehouse.is_file():
+        raise WarehouseError("there is no warehouse yet", where=str(warehouse), hint="build it: foretable run")
+    connection = open_warehouse(warehouse, wait=wait)
+    try:
+        forgotten = Forgotten()
+        if catalog_version(connection):
+            ensure_catalog(connection)
+            forgotten = forget_old(connection, config.keep_logs, utc_now())
+    finally:
+        connection.close()
+    remove_leftovers(warehouse)
+    return forgotten
 
 
 def remove_leftovers(warehouse: Path) -> list[Path]:
