@@ -24,9 +24,10 @@ SELECT unnest(from_json(?, '[{"wave": "BIGINT", "table_name": "VARCHAR", "action
     "as_of": "TIMESTAMP", "row_count": "BIGINT", "started_at": "TIMESTAMP", "seconds": "DOUBLE", "trigger": "VARCHAR",
     "inserted": "BIGINT", "updated": "BIGINT", "deleted": "BIGINT", "dirty": "BIGINT", "timings": "VARCHAR"}]'), recursive := true)
 """
+# Numbered: DuckDB counts the question marks of FROM before those of SET.
 TAKEN_IN = """
-UPDATE foretable.tables SET epoch = ?, refreshed_at = ?, as_of = CAST(done.line[2] AS TIMESTAMP), next_due = CAST(done.line[3] AS TIMESTAMP)
-FROM (SELECT unnest(from_json(?, '[["VARCHAR"]]')) AS line) AS done WHERE name = done.line[1]
+UPDATE foretable.tables SET epoch = $1, refreshed_at = $2, as_of = CAST(done.line[2] AS TIMESTAMP), next_due = CAST(done.line[3] AS TIMESTAMP)
+FROM (SELECT unnest(from_json($3, '[["VARCHAR"]]')) AS line) AS done WHERE name = done.line[1]
 """
 FORGOTTEN = """
 DELETE FROM foretable.schedules
