@@ -35,7 +35,7 @@ _BUCKETS = "temp.foretable_found_buckets"
 _KEYS = "temp.foretable_found_keys"
 _MOVED = "temp.foretable_moved"
 _KEYS_IN_A_BUCKET = 12
-_FEWEST, _MOST = 8, 16  # powers of two
+_FEWEST, _MOST = 8, 15  # powers of two: with more, summing by bucket gets slow
 
 
 def store(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory) -> Memory:

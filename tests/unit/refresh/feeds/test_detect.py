@@ -116,6 +116,17 @@ def test_only_the_columns_that_are_wanted_count(warehouse, watched):
     assert watched.detect() == {feed.name: set()}
 
 
+def test_where_no_column_counts_the_number_of_rows_does(warehouse, watched):
+    warehouse.execute("CREATE TABLE raw.t AS SELECT i FROM range(6) AS r(i)")
+    watched.feed("raw.t", ())
+    watched.feeds[0] = feed = type(watched.feeds[0])("raw.t", (), {})
+    watched.detect()
+    warehouse.execute("UPDATE raw.t SET i = 0")
+    assert watched.detect() == {feed.name: set()}
+    warehouse.execute("DELETE FROM raw.t WHERE rowid = 1")
+    assert watched.detect() == {feed.name: {()}}
+
+
 def test_keys_may_be_composite_and_null(warehouse, watched):
     warehouse.execute("CREATE TABLE raw.t (a INTEGER, b VARCHAR, v INTEGER)")
     warehouse.execute("INSERT INTO raw.t VALUES (1, NULL, 1), (NULL, 'x', 2), (NULL, NULL, 3), (1, 'x', 4), (1, 'x', 5)")
