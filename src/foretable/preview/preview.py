@@ -144,7 +144,7 @@ def _failed(work: _Work, name: str, as_of: datetime, held: int | None, error: Ex
 
 
 def _told(name: str, error: Exception) -> ForetableError:
-    return explain(error) or ForetableError(str(error).split("\n\nLINE")[0], hint=f"look at its SQL: foretable show {name}")
+    return explain(error) or ForetableError(str(error).split("\n\n")[0], hint=f"look at its SQL: foretable show {name}")
 
 
 def _moved(work: _Work, name: str) -> tuple[str, ...]:
