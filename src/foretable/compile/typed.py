@@ -20,8 +20,8 @@ from foretable.sql import DIALECT, Spliced, parse, render
 
 PLACE, TABLE = "place", "table"
 """Marks of a table's tree: its number in the query, in order; its name, ``layer.table``."""
-ALIAS_USED, ASOF_TIME = "alias_used", "asof_time"
-"""Marks: a column in HAVING or QUALIFY that bears the name of an alias; the time of ``ASOF JOIN … USING``."""
+ALIASES, ASOF_TIME = "aliases", "asof_time"
+"""Marks: aliases of a SELECT that its HAVING, QUALIFY or DISTINCT ON names; the time of ``ASOF JOIN … USING``."""
 ROW = "foretable_row"
 """Stands before the columns of a row that is handed to a function whole."""
 
@@ -64,13 +64,13 @@ def typed(query: exp.Expr, schemas: Mapping[str, Columns], macros: Mapping[str, 
     """
     try:
         tree = parse(apart(render(query), macros)) if isinstance(query, Spliced) else query.copy()
-        _number(tree, len(places(query)))
+        _number(tree, len(places(query)), by_text=isinstance(query, Spliced))
         tree = expand_macros(tree, macros)
         _open_scored(tree, models)
         _mark(tree)
         schema = _rename(tree, schemas)
         tree = qualify(tree, dialect=DIALECT, schema=schema, quote_identifiers=False)
-        _check(tree)
+        _check(tree, schema)
         _expand_rows(tree, schema)
         return annotate_types(tree, schema=schema, dialect=DIALECT)
     except SqlglotError as error:
@@ -79,15 +79,15 @@ def typed(query: exp.Expr, schemas: Mapping[str, Columns], macros: Mapping[str, 
         ) from None
 
 
-def _number(tree: exp.Expr, expected: int) -> None:
-    """Give every table its place; a parsed text is read in the order of the text."""
+def _number(tree: exp.Expr, expected: int, *, by_text: bool) -> None:
+    """Give every table its place, in the order of the text or of the tree."""
     known = set(tables_of(cast(exp.Expression, tree)))
     found: list[tuple[int, exp.Expr, str]] = []
     for number, node in enumerate(tree.walk(bfs=False)):
         name = qualified(node) if isinstance(node, exp.Table) else handed(node)
         if name in known and name:
-            starts = [part.meta["start"] for part in node.find_all(exp.Identifier) if "start" in part.meta]
-            found.append((min(starts, default=number), node, name))
+            start = min(part.meta["start"] for part in node.find_all(exp.Identifier)) if by_text else number
+            found.append((start, node, name))
     if len(found) != expected:
         raise Unreadable("its tables cannot be told apart")
     for place, (_, node, name) in enumerate(sorted(found, key=lambda one: one[0])):
@@ -125,10 +125,9 @@ def _mark(tree: exp.Expr) -> None:
     for select in tree.find_all(exp.Select):
         _check_joins(select)
         aliases = {part.alias.lower() for part in select.expressions if isinstance(part, exp.Alias) and not _keeps_name(part)}
-        for clause in ("having", "qualify"):
-            for node in _own(select.args.get(clause)):
-                if isinstance(node, exp.Column) and not node.table and node.name.lower() in aliases:
-                    node.meta[ALIAS_USED] = True
+        clauses = (node for clause in ("having", "qualify", "distinct") for node in _own(select.args.get(clause)))
+        bare = {node.name.lower() for node in clauses if isinstance(node, exp.Column) and not node.table}
+        select.meta[ALIASES] = bare & aliases
         _mark_rows(select)
     for node in tree.find_all(exp.Table):
         alias = node.args.get("alias")
@@ -197,14 +196,15 @@ def _rename(tree: exp.Expr, schemas: Mapping[str, Columns]) -> dict[str, Any]:
     return found
 
 
-def _check(tree: exp.Expr) -> None:
+def _check(tree: exp.Expr, schema: Mapping[str, Mapping[str, str]]) -> None:
     for node in tree.walk():
-        if node.meta.get(ALIAS_USED) and isinstance(node, exp.Column):
-            raise Unreadable(f"{node.name} is a column and an alias", "give the alias another name")
         star = isinstance(node, exp.Star) and not isinstance(node.parent, exp.Count | exp.Anonymous)
         if star or isinstance(node, exp.Columns):
             raise Unreadable("its columns are not written out", "name the columns instead of a star")
     for scope in traverse_scope(tree):
+        for name in scope.expression.meta.get(ALIASES, ()):  # which of the two DuckDB takes depends on the clause
+            if any(name in _columns(source, schema) for source in scope.sources.values() if not _makes_rows(source)):
+                raise Unreadable(f"{name} is a column and an alias", "give the alias another name")
         if isinstance(scope.expression, exp.Select) and scope.parent is not None and not scope.is_subquery:
             names = [part.alias_or_name for part in scope.expression.selects]
             if twice := {name for name in names if names.count(name) > 1}:
@@ -221,6 +221,13 @@ def _expand_rows(tree: exp.Expr, schema: Mapping[str, Mapping[str, str]]) -> Non
                 if any(name in _columns(source, schema) for source in scope.sources.values()):
                     raise Unreadable(f"{name} is a table and a column", "give the table another alias")
                 node.set("expressions", [exp.column(column, table=name) for column in columns])
+
+
+def _makes_rows(source: exp.Expr | Scope) -> bool:
+    """Whether rows come from no table: their columns have the names that FROM gives them."""
+    if isinstance(source, Scope):
+        return not isinstance(source.expression, exp.Query)
+    return not isinstance(source, exp.Table) or not isinstance(source.this, exp.Identifier)
 
 
 def _columns(source: exp.Expr | Scope | None, schema: Mapping[str, Mapping[str, str]]) -> list[str]:

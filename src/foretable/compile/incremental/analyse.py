@@ -86,10 +86,9 @@ def _best(
 def _concluded(tree: exp.Expr, pushed: Found, key: tuple[str, ...], context: Context, reads: Mapping[str, tuple[str, ...]]) -> Analysis:
     restricted = _restricted(tree, pushed)
     names = {node.meta[PLACE]: node.meta[TABLE] for node in tree.find_all(exp.Table) if PLACE in node.meta}
-    reached = {reach.place for reach in pushed.reaches}
-    lost = {one.table: one.why for one in pushed.lost} | {
-        names[place]: Why("nothing uses it") for place in names if place not in reached and place not in {one.place for one in pushed.lost}
-    }
+    reached = {reach.table for reach in pushed.reaches}
+    lost = {one.table: one.why for one in pushed.lost}
+    lost |= {table: Why("nothing uses it") for table in names.values() if table not in reached | lost.keys()}
     effects = [Effect(reach.table, reach.columns, reach.path) for reach in pushed.reaches if reach.table not in lost]
     effects += [Effect(table, ()) for table in lost]
     edges = [Boundary(Effect(edge.table, edge.columns, edge.path), edge.row, edge.moment) for edge in pushed.edges]

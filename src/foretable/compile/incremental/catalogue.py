@@ -36,6 +36,8 @@ _SYNTAX = frozenset(
 )
 """What is written like a function, or sqlglot takes for one, and is part of the language."""
 _HEAD = re.compile(r"(\w+)\(")
+_HEADS: dict[type[exp.Func], re.Match[str] | None] = {}
+"""How DuckDB's text of each kind of call begins: writing it out takes long."""
 
 
 class _Known(NamedTuple):
@@ -82,7 +84,9 @@ def unsteady(node: exp.Func, own: Collection[str]) -> str:
 
 def _names(node: exp.Func) -> set[str]:
     """Names under which a call may be known to DuckDB."""
-    if isinstance(node, exp.Anonymous):
+    if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc):
         return {str(node.this).lower()}
-    head = _HEAD.match(node.sql(DIALECT))
+    if type(node) not in _HEADS:
+        _HEADS[type(node)] = _HEAD.match(node.sql(DIALECT))
+    head = _HEADS[type(node)]
     return {node.sql_name().lower(), *([head[1].lower()] if head else [])}

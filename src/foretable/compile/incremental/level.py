@@ -164,7 +164,7 @@ def _barrier(select: exp.Select, sources: Mapping[str, Source], key: Key, names:
     named = ", ".join(names)
     distinct = select.args.get("distinct")
     on = distinct.args.get("on") if distinct is not None else None
-    if on is not None and not _contains(on.expressions or [on], key, sources):
+    if on is not None and not _contains([_meant(part, select) for part in on.expressions or [on]], key, sources):
         return Why(f"DISTINCT ON lacks {named}", f"write DISTINCT ON ({named}, …)")
     group = select.args.get("group")
     if group is not None:
@@ -179,6 +179,12 @@ def _barrier(select: exp.Select, sources: Mapping[str, Source], key: Key, names:
             text = window.sql(DIALECT)[:80]
             return Why(f"the window of {text} goes over rows of several {named}", f"write PARTITION BY {named}, …")
     return None
+
+
+def _meant(part: exp.Expr, select: exp.Select) -> exp.Expr:
+    """What DISTINCT ON names: a column of the tables, or one that the SELECT gives."""
+    bare = isinstance(part, exp.Column) and not part.table
+    return (projected(select, part.name.lower()) or part) if bare else part
 
 
 def _contains(parts: Sequence[exp.Expr], key: Key, sources: Mapping[str, Source]) -> bool:

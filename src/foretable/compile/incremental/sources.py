@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from functools import cache
+from typing import Any, cast
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -49,10 +50,14 @@ Source = Base | Derived | Made
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """Where names are looked up: the schemas of the tables, and what WITH gives."""
+    """Where names are looked up: the schemas of the tables, and what WITH gives.
+
+    A SELECT has one meaning wherever it is asked for, so what was found out about it is kept in ``known``.
+    """
 
     schemas: Mapping[str, Columns]
     ctes: Mapping[str, Derived] = field(default_factory=dict)
+    known: dict[tuple[int, str], Any] = field(default_factory=dict)
 
     def within(self, query: exp.Expr) -> Context:
         """What stands under the WITH of a query is seen in it."""
@@ -63,7 +68,7 @@ class Context:
             raise Refused("it is recursive", "write out the steps, or let a table of its own hold them")
         context = self
         for cte in given.expressions:
-            context = Context(self.schemas, {**context.ctes, cte.alias.lower(): Derived(cte.this, context)})
+            context = Context(self.schemas, {**context.ctes, cte.alias.lower(): Derived(cte.this, context)}, self.known)
         return context
 
 
@@ -112,6 +117,7 @@ def _table(node: exp.Table, context: Context) -> Source:
     return context.ctes[node.name.lower()]
 
 
+@cache
 def canonical(kind: str) -> str:
     """One spelling for a type."""
     try:
@@ -143,6 +149,13 @@ def projected(select: exp.Select, name: str) -> exp.Expr | None:
 
 def from_of(select: exp.Select, context: Context) -> dict[str, Source]:
     """The tables of a SELECT by their alias, in order."""
+    if (id(select), "") not in context.known:
+        context.known[id(select), ""] = _from(select, context)
+    found: dict[str, Source] = context.known[id(select), ""]
+    return found
+
+
+def _from(select: exp.Select, context: Context) -> dict[str, Source]:
     first = select.args.get("from_")
     if select.args.get("laterals"):
         raise Refused("LATERAL VIEW is not understood", "write JOIN LATERAL")
@@ -167,7 +180,12 @@ def column_type(source: Source | None, name: str) -> str:
 
 def query_type(query: exp.Expr, context: Context, name: str) -> str:
     """The type of a column that a query gives; empty where it is not certain."""
-    query, context = unwrapped(query, context)
+    if (id(query), name) not in context.known:
+        context.known[id(query), name] = _query_type(*unwrapped(query, context), name)
+    return str(context.known[id(query), name])
+
+
+def _query_type(query: exp.Expr, context: Context, name: str) -> str:
     if isinstance(query, exp.SetOperation):
         names = names_of(query)
         if query.args.get("by_name") or name not in names:
