@@ -45,7 +45,8 @@ def test_compact_as_json(call, tmp_path):
     done = call(root, "compact", "--json")
     found = done.json()
     assert done.code == 0 and done.err == ""
-    assert found["file"] == str(root / "warehouse.duckdb") and found["after"] == (root / "warehouse.duckdb").stat().st_size < found["before"]
+    assert found["file"] == str(root / "warehouse.duckdb")
+    assert found["after"] == (root / "warehouse.duckdb").stat().st_size < found["before"]
     assert found["rows"] > 10 and found["forgotten"] == {"waves": 1, "history": 0, "logs": 0, "quarantined": 0}
 
 
