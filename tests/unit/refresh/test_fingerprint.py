@@ -3,7 +3,8 @@ import pytest
 
 from foretable.compile import compile_project
 from foretable.declare.load import load_project
-from foretable.refresh.fingerprint import declaration_fingerprint, source_fingerprint
+from foretable.refresh.fingerprint import declaration_fingerprint, row_hash, source_fingerprint
+from foretable.sql import render
 
 PAIRS = [
     ("DOUBLE", "'0.0'", "'-0.0'"),
@@ -39,6 +40,15 @@ def test_order_does_not_count_but_duplicates_and_types_do():
     assert fingerprint("INTEGER", "(1, 5), (1, 5), (2, 6)") != fingerprint("INTEGER", "(1, 5), (2, 6), (2, 6)")
     assert fingerprint("INTEGER", "(1, 5)") != fingerprint("BIGINT", "(1, 5)")
     assert fingerprint("INTEGER", "(1, 5), (1, 5)") != fingerprint("INTEGER", "(1, 6), (1, 6)")
+
+
+def test_a_row_is_hashed_column_by_column_in_the_form_that_tells_most():
+    columns = {"id": "BIGINT", "n": "VARCHAR", "x": "DOUBLE", "gap": "INTERVAL", "tags": "VARCHAR[]", "at": "TIMETZ"}
+    assert render(row_hash(columns)) == (
+        'CAST(hash(hash("id", "n", "x", signbit("x"), CAST("gap" AS TEXT), '
+        '"tags", CAST("tags" AS TEXT), CAST(to_json("tags") AS TEXT), CAST("at" AS TEXT))) >> 1 AS BIGINT)'
+    )
+    assert render(row_hash({})) == "CAST(hash(hash(NULL)) >> 1 AS BIGINT)"
 
 
 def test_an_empty_table_has_a_fingerprint():

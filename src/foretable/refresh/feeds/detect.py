@@ -119,7 +119,7 @@ def _detect_rows(
             to_compare.append(pair)
             to_store += [] if pair.same_columns else [feed]
     for _, group in groupby(sorted(to_compare, key=_compared), key=_compared):
-        _compare(connection, source, list(group), fresh, epoch)
+        _compare(connection, list(group), fresh, epoch)
     for feed in to_store:
         remember(connection, feed, fingerprints.store(connection, feed, fresh))
 
@@ -138,10 +138,10 @@ def _may_skip(source: Source, memory: Memory, fresh: Memory) -> bool:
     return timedelta(0) <= since < duration(source.audit)
 
 
-def _compare(connection: duckdb.DuckDBPyConnection, source: Source, pairs: Sequence[_Pair], fresh: Memory, epoch: int) -> None:
+def _compare(connection: duckdb.DuckDBPyConnection, pairs: Sequence[_Pair], fresh: Memory, epoch: int) -> None:
     memories = fingerprints.compare(connection, [(pair.stored, pair.memory) for pair in pairs], epoch)
     for pair, memory in zip(pairs, memories, strict=True):
-        if source.audit:
+        if pair.memory.audited is not None:  # loads have added sums to those that were there
             memory = fingerprints.compact(connection, pair.stored, memory)
         memory = replace(fresh, mask=memory.mask)
         if memory != pair.memory:

@@ -23,7 +23,7 @@ from foretable.errors import ForetableError
 from foretable.refresh.feeds.feed import Feed
 from foretable.refresh.feeds.log import append, feed_table, fill, insert
 from foretable.refresh.feeds.sums import SUMS, all_of, different, keys_of, places, sums_of_rows
-from foretable.refresh.sync import files_as_table
+from foretable.refresh.sync import READERS, files_as_table
 from foretable.sql import column, render, statement, table
 from foretable.warehouse import translate
 
@@ -36,6 +36,10 @@ _LIST = "SELECT file FROM glob(?) ORDER BY file"
 _SNIFF = "SELECT * EXCLUDE (Columns, UserArguments, Prompt) FROM sniff_csv(?)"
 _NAMED = "INSERT INTO $into SELECT unnest(CAST(? AS VARCHAR[]))"
 _SIGNED = "INSERT INTO $into SELECT unnest(CAST(? AS VARCHAR[])), unnest(CAST(? AS VARCHAR[]))"
+
+
+Signatures = Mapping[str, str | None]
+"""What tells a file's content from another, by path; None where it cannot tell yet."""
 
 
 @dataclass(frozen=True)
@@ -120,11 +124,8 @@ def _columns(feed: Feed) -> dict[str, str]:
     return {"file": "VARCHAR", **dict(zip(places(feed), feed.types, strict=True)), **SUMS}
 
 
-def _sign(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Mapping[str, str]) -> None:
-    """Keep signatures; not of a file so young that another write in the same tick of the clock would leave them as they are."""
-    now = time.time_ns()
-    kept = [text if abs(now - json.loads(text)[2]) > _SETTLED_NS else None for text in files.values()]
-    connection.execute(statement(_SIGNED, into=feed_table("files", feed.name)), [list(files), kept])
+def _sign(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Signatures) -> None:
+    connection.execute(statement(_SIGNED, into=feed_table("files", feed.name)), [list(files), list(files.values())])
 
 
 def _list(connection: duckdb.DuckDBPyConnection, folder: Folder) -> dict[str, str]:
@@ -139,23 +140,27 @@ def _list(connection: duckdb.DuckDBPyConnection, folder: Folder) -> dict[str, st
     return files
 
 
-def _read_moved(
-    connection: duckdb.DuckDBPyConnection, feed: Feed, folder: Folder, known: Mapping[str, str]
-) -> tuple[dict[str, str], list[str]]:
-    """All files with their signatures, and those that moved, whose sums are in a temporary table."""
+def _read_moved(connection: duckdb.DuckDBPyConnection, feed: Feed, folder: Folder, known: Signatures) -> tuple[Signatures, list[str]]:
+    """The signatures of all files, and the files that moved, whose sums are in a temporary table."""
     for _ in range(2):
+        at = time.time_ns()
         files = _list(connection, folder)
         moved = [file for file, signature in files.items() if known.get(file) != signature]
         if not moved and known.keys() == files.keys():
             return files, moved
         _read(connection, feed, folder, moved, all_of_them=len(moved) == len(files))
         if _list(connection, folder) == files:
-            return files, moved
+            return {file: _settled(signature, at) for file, signature in files.items()}, moved
     raise ForetableError(
         "its files change while they are read",
         where=folder.source.name,
         hint="have the writer write each file under another name and move it into place when it is whole; then run it again",
     )
+
+
+def _settled(signature: str, at: int) -> str | None:
+    """None for a file so young that another write in the same tick of the clock would leave its signature as it is."""
+    return signature if abs(at - json.loads(signature)[2]) > _SETTLED_NS else None
 
 
 def _read(connection: duckdb.DuckDBPyConnection, feed: Feed, folder: Folder, moved: Sequence[str], *, all_of_them: bool) -> None:
@@ -174,8 +179,16 @@ def _rows(connection: duckdb.DuckDBPyConnection, folder: Folder, moved: Sequence
         return whole
     some = files_as_table(folder.source, moved, beside=_FILE)
     described = connection.execute(render(exp.Describe(this=exp.select("*").from_(some.copy())))).fetchall()
-    if {row[0]: row[1] for row in described} == {**folder.columns, _FILE: "VARCHAR"}:
-        return some
+    types = {row[0]: row[1] for row in described if row[0] != _FILE}
+    missing = [name for name in folder.columns if name not in types]
+    if types == {name: kind for name, kind in folder.columns.items() if name in types} and (not missing or _may_lack(folder)):
+        nulls = [exp.alias_(exp.null(), name, quoted=True) for name in missing]
+        return exp.select("*", *nulls).from_(some).subquery("moved") if missing else some
     # Alone they would be read with other types than among the others.
     listed = exp.In(this=column(_FILE), expressions=[exp.Literal.string(file) for file in moved])
     return exp.select("*").from_(whole).where(listed).subquery("moved")
+
+
+def _may_lack(folder: Folder) -> bool:
+    """Whether a file without a column reads as NULL among others that have it: JSON does."""
+    return READERS[Path(folder.glob).suffix.lower()] == "read_json"

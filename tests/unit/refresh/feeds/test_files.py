@@ -149,6 +149,24 @@ def test_other_columns_may_be_wanted_later(watched, events):
     assert watched.detect() == {feed.name: {("c",)}}
 
 
+def test_json_without_a_field_and_with_another_type_reads_as_among_the_others(watched, tmp_path):
+    folder = tmp_path / "events"
+    folder.mkdir()
+    (folder / "1.json").write_text('{"k": "a", "v": 1, "w": "x"}\n{"k": "b", "v": 1.5}\n')
+    watched.source("raw.events", file="events/*.json")
+    mount_files(watched.connection, Project(tmp_path, Config(), sources=watched.sources))
+    feed = watched.feed("raw.events", ("k", "w"))
+    watched.detect()
+    (folder / "2.json").write_text('{"k": "c", "v": 2.5}\n')
+    assert watched.detect() == {feed.name: {("c", None)}}
+    (folder / "3.json").write_text('{"k": "d", "v": 2}\n')
+    assert watched.detect() == {feed.name: {("d", None)}}
+    (folder / "2.json").unlink()
+    (folder / "3.json").write_text('{"k": "c", "v": 2.5, "w": null}\n{"k": "d", "v": 2.0}\n')
+    assert watched.detect() == {feed.name: set()}, "2 among numbers with a point is 2.0"
+    assert not watched.restarted(feed)
+
+
 def test_a_source_that_moves_into_files_starts_the_log_anew(watched, events):
     watched.connection.execute("CREATE TABLE raw.events AS SELECT 'a' AS k, 1::BIGINT AS v")
     watched.feed("raw.events", ("k",))
