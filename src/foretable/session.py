@@ -137,17 +137,10 @@ class Session:
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
         """The result of a query, read-only, with ``predict_<model>()`` at hand; ``.to_pandas()`` follows."""
-        from foretable.statements.carry import carry_out
-        from foretable.statements.read import Plain, read
+        from foretable.statements.answer import answer
 
-        first, *rest = read(query)
         with self.connect() as connection:
-            if rest or isinstance(first, Plain):
-                return connection.execute(query, list(parameters)).to_arrow_table()
-            import pyarrow as pa
-
-            told = carry_out(first, connection, self.root, write=False)
-            return pa.Table.from_pylist([dict(zip(told.columns, row, strict=True)) for row in told.rows])
+            return answer(connection, self.root, query, parameters)
 
     def training_set(self, model: str) -> pa.Table:
         """Keys, as_of, label and features that a model learns from, point-in-time, built anew.

@@ -126,7 +126,9 @@ class World:
         connection.execute("CREATE SCHEMA raw")
         for name, columns in SCHEMAS.items():
             connection.execute(f"CREATE TABLE {name} ({columns})")
-        connection.execute("INSERT INTO raw.customers SELECT 'c' || i, 's' || (i % 3), TIMESTAMP '2025-12-01' + to_days((i * 4)::INTEGER) FROM range(20) AS r(i)")
+        connection.execute(
+            "INSERT INTO raw.customers SELECT 'c' || i, 's' || (i % 3), TIMESTAMP '2025-12-01' + to_days((i * 4)::INTEGER) FROM range(20) AS r(i)"
+        )
         connection.execute("INSERT INTO raw.products SELECT i, i % 3, i * 1.5 FROM range(6) AS r(i)")
         connection.execute("INSERT INTO raw.brands SELECT i, 'b' || i FROM range(3) AS r(i)")
         connection.execute("INSERT INTO raw.cuts VALUES (100)")
@@ -144,8 +146,16 @@ class World:
         for _ in range(count):
             self.numbers += 1
             r = self.random
-            row = [self.numbers, self.customer(), self.moment(), r.choice([None, r.randrange(10000) / 100]), r.choice([0.1, 0.2, 1e17, -1e17, -0.0, 0.0, None])]
-            self.connection.execute("INSERT INTO raw.orders VALUES (?, ?, ?, ?, ?, ?, ?)", [*row, r.randrange(8), r.choice([None, [], [None], ["a"]])])
+            row = [
+                self.numbers,
+                self.customer(),
+                self.moment(),
+                r.choice([None, r.randrange(10000) / 100]),
+                r.choice([0.1, 0.2, 1e17, -1e17, -0.0, 0.0, None]),
+            ]
+            self.connection.execute(
+                "INSERT INTO raw.orders VALUES (?, ?, ?, ?, ?, ?, ?)", [*row, r.randrange(8), r.choice([None, [], [None], ["a"]])]
+            )
 
     def insert_visits(self, count: int) -> None:
         for _ in range(count):
@@ -174,20 +184,29 @@ class World:
         self.insert_plans(1)
 
     def on_plan_end(self) -> None:
-        self.connection.execute("UPDATE raw.plans SET valid_to = ? WHERE valid_to IS NULL AND hash(customer_id) % 3 = ?", [self.moment(), self.random.randrange(3)])
+        self.connection.execute(
+            "UPDATE raw.plans SET valid_to = ? WHERE valid_to IS NULL AND hash(customer_id) % 3 = ?",
+            [self.moment(), self.random.randrange(3)],
+        )
 
     def on_delete(self) -> None:
         self.connection.execute("DELETE FROM raw.orders WHERE order_id % 13 = ?", [self.random.randrange(13)])
 
     def on_update(self) -> None:
-        self.connection.execute("UPDATE raw.orders SET amount = amount + 1, ts = ts + INTERVAL 1 DAY WHERE order_id % 17 = ?", [self.random.randrange(17)])
+        self.connection.execute(
+            "UPDATE raw.orders SET amount = amount + 1, ts = ts + INTERVAL 1 DAY WHERE order_id % 17 = ?", [self.random.randrange(17)]
+        )
 
     def on_bits(self) -> None:
         self.connection.execute("UPDATE raw.orders SET weight = -weight WHERE weight = 0 AND order_id % 3 = ?", [self.random.randrange(3)])
-        self.connection.execute("UPDATE raw.orders SET tags = CASE WHEN tags = [] THEN [NULL] ELSE [] END WHERE order_id % 7 = ?", [self.random.randrange(7)])
+        self.connection.execute(
+            "UPDATE raw.orders SET tags = CASE WHEN tags = [] THEN [NULL] ELSE [] END WHERE order_id % 7 = ?", [self.random.randrange(7)]
+        )
 
     def on_new_key(self) -> None:
-        self.connection.execute("UPDATE raw.orders SET customer_id = ? WHERE order_id % 19 = ?", [self.customer(), self.random.randrange(19)])
+        self.connection.execute(
+            "UPDATE raw.orders SET customer_id = ? WHERE order_id % 19 = ?", [self.customer(), self.random.randrange(19)]
+        )
 
     def on_customer(self) -> None:
         self.connection.execute("UPDATE raw.customers SET segment = 'z' WHERE customer_id = ?", [self.customer()])
@@ -198,10 +217,15 @@ class World:
         self.connection.execute("DELETE FROM raw.customers WHERE customer_id = ?", [self.customer()])
 
     def on_product(self) -> None:
-        self.connection.execute("UPDATE raw.products SET price = price + 1, brand_id = ? WHERE product_id = ?", [self.random.randrange(4), self.random.randrange(8)])
+        self.connection.execute(
+            "UPDATE raw.products SET price = price + 1, brand_id = ? WHERE product_id = ?",
+            [self.random.randrange(4), self.random.randrange(8)],
+        )
 
     def on_brand(self) -> None:
-        self.connection.execute("UPDATE raw.brands SET label = ? WHERE brand_id = ?", [self.random.choice("pqrs"), self.random.randrange(3)])
+        self.connection.execute(
+            "UPDATE raw.brands SET label = ? WHERE brand_id = ?", [self.random.choice("pqrs"), self.random.randrange(3)]
+        )
 
     def on_cut(self) -> None:
         self.connection.execute("UPDATE raw.cuts SET cut = ?", [self.random.choice([50, 100, 150])])
@@ -226,4 +250,6 @@ class World:
 
     def on_replace(self) -> None:
         if self.random.random() < 0.3:
-            self.connection.execute("CREATE OR REPLACE TABLE raw.products AS SELECT * FROM raw.products WHERE product_id <> ?", [self.random.randrange(8)])
+            self.connection.execute(
+                "CREATE OR REPLACE TABLE raw.products AS SELECT * FROM raw.products WHERE product_id <> ?", [self.random.randrange(8)]
+            )

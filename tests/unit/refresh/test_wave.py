@@ -58,7 +58,12 @@ def refresh(root, **options):
         clock = now(graph)
         prune = options.pop("prune", False)
         report = run_wave(
-            connection, graph, clock, lambda state, failed: plan(graph, state, clock, without=failed, **options), trigger="TEST", prune=prune
+            connection,
+            graph,
+            clock,
+            lambda state, failed: plan(graph, state, clock, without=failed, **options),
+            trigger="TEST",
+            prune=prune,
         )
     finally:
         connection.close()
