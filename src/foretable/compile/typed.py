@@ -67,7 +67,7 @@ def typed(query: exp.Expr, schemas: Mapping[str, Columns], macros: Mapping[str, 
         _number(tree, len(places(query)), by_text=isinstance(query, Spliced))
         tree = expand_macros(tree, macros)
         _open_scored(tree, models)
-        _mark(tree)
+        _mark(tree, schemas)
         schema = _rename(tree, schemas)
         tree = qualify(tree, dialect=DIALECT, schema=schema, quote_identifiers=False)
         _check(tree, schema)
@@ -120,7 +120,7 @@ def _added(model: Model) -> list[str]:
     return [f"{model.name}_probability", f"{model.name}_label", "model_version"]
 
 
-def _mark(tree: exp.Expr) -> None:
+def _mark(tree: exp.Expr, schemas: Mapping[str, Columns]) -> None:
     """Note what qualifying loses, and refuse what it reads otherwise than DuckDB does."""
     for select in tree.find_all(exp.Select):
         _check_joins(select)
@@ -128,7 +128,7 @@ def _mark(tree: exp.Expr) -> None:
         clauses = (node for clause in ("having", "qualify", "distinct") for node in _own(select.args.get(clause)))
         bare = {node.name.lower() for node in clauses if isinstance(node, exp.Column) and not node.table}
         select.meta[ALIASES] = bare & aliases
-        _mark_rows(select)
+        _mark_rows(select, schemas)
     for node in tree.find_all(exp.Table):
         alias = node.args.get("alias")
         if PLACE in node.meta and alias is not None and alias.columns:
@@ -165,9 +165,11 @@ def _sources(select: exp.Select) -> list[Any]:
     return [*([first.this] if first is not None else []), *(join.this for join in select.args.get("joins") or [])]
 
 
-def _mark_rows(select: exp.Select) -> None:
+def _mark_rows(select: exp.Select, schemas: Mapping[str, Columns]) -> None:
     """``predict_m(f)`` hands over the row ``f``: mark it, so that it is not taken for a column."""
-    aliases = {source.alias_or_name.lower() for source in _sources(select)}
+    sources = _sources(select)
+    columns = {name.lower() for source in sources if TABLE in source.meta for name in schemas[source.meta[TABLE]]}
+    aliases = {source.alias_or_name.lower() for source in sources} - columns
     parts = [part for name, part in select.args.items() if name not in ("from_", "with_")]
     for part in [one for several in parts for one in (several if isinstance(several, list) else [several])]:
         for node in list(_own(part)) if isinstance(part, exp.Expr) else []:

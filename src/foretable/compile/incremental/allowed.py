@@ -16,7 +16,6 @@ from foretable.sql import DIALECT
 
 _CLAUSES = {
     "expressions", "from_", "joins", "where", "group", "having", "qualify", "distinct", "order", "windows", "with_", "limit", "offset",
-    "kind", "hint", "operation_modifiers",
 }  # fmt: skip
 _NODES = (
     exp.Query, exp.Table, exp.TableAlias, exp.From, exp.Join, exp.Where, exp.Group, exp.Having, exp.Qualify, exp.Distinct, exp.Order,
@@ -24,6 +23,7 @@ _NODES = (
     exp.Null, exp.DataType, exp.DataTypeParam, exp.Interval, exp.IntervalSpan, exp.Var, exp.Star, exp.Window, exp.WindowSpec, exp.Filter,
     exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls, exp.Lambda, exp.Func, exp.Binary, exp.Unary, exp.Condition, exp.Slice,
     exp.PropertyEQ, exp.Kwarg, exp.ColumnDef, exp.JSONPath, exp.JSONPathPart, exp.Any, exp.All, exp.GroupingSets, exp.Cube, exp.Rollup,
+    exp.AtTimeZone,
 )  # fmt: skip
 _MAKERS = {"unnest", "generate_series", "range"}
 _CURES = {
@@ -57,13 +57,13 @@ def check(tree: exp.Expr, own: Collection[str], models: Collection[str]) -> None
         picks = tree.args.get("distinct") is not None and tree.args["distinct"].args.get("on") is not None
         hint = "put DISTINCT ON into a subquery: SELECT * FROM (…)" if picks else "order when you read the table"
         raise Refused("ORDER BY orders all of its rows", hint)
+    for kind, (reason, hint) in _CURES.items():
+        if tree.find(kind) is not None:
+            raise Refused(reason, hint)
     for node in tree.walk():
-        for kind, (reason, hint) in _CURES.items():
-            if isinstance(node, kind):
-                raise Refused(reason, hint)
         if not isinstance(node, _NODES):
             raise Refused(f"{type(node).__name__} is not understood: {node.sql(DIALECT)[:60]}")
-        if isinstance(node, exp.Table) and not isinstance(node.this, exp.Identifier):
+        if isinstance(node, exp.Table | exp.Lateral) and not isinstance(node.this, exp.Identifier | exp.Subquery):
             _maker(node)
         _steady(node, own, models)
 
@@ -88,7 +88,7 @@ def _clauses(select: exp.Select) -> None:
             raise Refused(f"{name} of a SELECT is not understood")
 
 
-def _maker(node: exp.Table) -> None:
+def _maker(node: exp.Table | exp.Lateral) -> None:
     name = str(node.this.this).lower() if isinstance(node.this, exp.Anonymous) else node.this.sql(DIALECT).split("(")[0].lower()
     if name not in _MAKERS:
         raise Refused(f"{name}() in FROM may give other rows each time", "declare a source for what it reads")

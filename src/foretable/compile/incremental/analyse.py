@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from foretable.compile.expanded import Unreadable
 from foretable.compile.incremental.allowed import check
@@ -23,9 +24,11 @@ from foretable.declare.project import Macro
 
 _EXACT = (
     "BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT", "INT128", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "DECIMAL",
-    "TEXT", "DATE", "TIMESTAMP", "UUID", "ENUM", "BLOB",
+    "TEXT", "DATE", "TIME", "TIMESTAMP", "UUID", "ENUM", "BLOB",
 )  # fmt: skip
 """Types in which equal values are the same value."""
+
+_ODD = (SqlglotError, AttributeError, KeyError, ValueError, TypeError, IndexError, RecursionError)
 
 
 def analyse(
@@ -63,14 +66,16 @@ def analyse(
         check(tree, functions.keys(), models.keys())
         return _best(tree, [key.lower() for key in keys], keys, schemas, reads)
     except (Refused, Unreadable) as refused:
-        effects = tuple(Effect(name, ()) for name in reads)
-        return Analysis(reason=refused.reason, hint=refused.hint, effects=effects, reads=reads)
+        reason, hint = refused.reason, refused.hint
+    except _ODD as error:  # a shape of tree that nobody thought of: the table is still right, only slower
+        reason, hint = f"it is not understood: {type(error).__name__} {error}", "write it in a simpler way"
+    return Analysis(reason=reason, hint=hint, effects=tuple(Effect(name, ()) for name in reads), reads=reads)
 
 
 def _best(
     tree: exp.Expr, keys: Sequence[str], spelled: Sequence[str], schemas: Mapping[str, Columns], reads: Mapping[str, tuple[str, ...]]
 ) -> Analysis:
-    """The analysis for the subset of the key by which the fewest tables rebuild everything, and then the largest one."""
+    """The analysis for the subset of the key by which the fewest tables rebuild everything, then the most are restricted."""
     context = Context(schemas)
     found: list[Analysis] = []
     for size in range(len(keys), 0, -1):
@@ -78,9 +83,12 @@ def _best(
             chosen = tuple(frozenset({keys[number]}) for number in names)
             pushed = push(tree, context, chosen, None, Why("it reads no table by the key"))
             found.append(_concluded(tree, pushed, tuple(spelled[number] for number in names), context, reads))
-    return min(
-        found, key=lambda one: (bool(one.reason), sum(not effect.columns for effect in one.effects), bool(one.volatile), -len(one.key))
-    )
+    return min(found, key=_cost)
+
+
+def _cost(found: Analysis) -> tuple[int, ...]:
+    whole = sum(not effect.columns for effect in found.effects)
+    return bool(found.reason), whole, bool(found.volatile), -len(found.restricted), -len(found.key)
 
 
 def _concluded(tree: exp.Expr, pushed: Found, key: tuple[str, ...], context: Context, reads: Mapping[str, tuple[str, ...]]) -> Analysis:
@@ -92,7 +100,8 @@ def _concluded(tree: exp.Expr, pushed: Found, key: tuple[str, ...], context: Con
     effects = [Effect(reach.table, reach.columns, reach.path) for reach in pushed.reaches if reach.table not in lost]
     effects += [Effect(table, ()) for table in lost]
     edges = [Boundary(Effect(edge.table, edge.columns, edge.path), edge.row, edge.moment) for edge in pushed.edges]
-    why = _refusal(tree, key, context, restricted, names, lost)
+    direct = {reach.table for reach in pushed.reaches if not reach.path}
+    why = _refusal(tree, key, context, restricted, direct, lost)
     if why is not None:
         return Analysis(why.reason, why.hint, effects=tuple(Effect(name, ()) for name in reads), reads=reads)
     return Analysis(
@@ -122,7 +131,7 @@ def _refusal(
     key: tuple[str, ...],
     context: Context,
     restricted: Mapping[int, tuple[str, ...]],
-    names: Mapping[int, str],
+    direct: Collection[str],
     lost: Mapping[str, Why],
 ) -> Why | None:
     for name in key:
@@ -132,10 +141,10 @@ def _refusal(
                 f"{name} is of type {kind or 'unknown'}, in which different values may be equal",
                 f"cast {name} to a type such as BIGINT or VARCHAR",
             )
-    if not restricted:
-        return next(iter(lost.values()), Why("it reads no table by the key"))
-    twice = next((names[place] for place in restricted if names[place] in lost), None)
+    twice = next((table for table in sorted(direct) if table in lost), None)
     if twice is not None:
         why = lost[twice]
         return Why(f"{twice} is read whole besides, so that any change of it changes every row: {why.reason}", why.hint)
+    if not restricted:
+        return next(iter(lost.values()), Why("it reads no table by the key"))
     return None

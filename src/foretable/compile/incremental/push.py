@@ -25,7 +25,7 @@ from foretable.compile.incremental.sources import (
     unwrapped,
 )
 
-_ALONE = Why("it stands in a subquery that no column of the key is compared with", "compare the subquery's column with the key, or join it")
+_ALONE = Why("a subquery reads it without comparing a column with the key", "compare its key in WHERE of the subquery, or join it")
 
 
 def push(query: exp.Expr, context: Context, key: Names | None, around: Level | None, why: Why) -> Found:

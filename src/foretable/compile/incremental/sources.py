@@ -162,10 +162,10 @@ def _from(select: exp.Select, context: Context) -> dict[str, Source]:
     nodes = [*([first.this] if first is not None else []), *(join.this for join in select.args.get("joins") or [])]
     found: dict[str, Source] = {}
     for node in nodes:
-        alias = node.alias_or_name.lower()
+        alias, source = node.alias_or_name.lower(), source_of(node, context)
         if alias in found or not alias:
             raise Refused("two tables in FROM have one name", "give each its own alias")
-        found[alias] = source_of(node, context)
+        found[alias] = source
     return found
 
 
