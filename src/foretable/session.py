@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,15 +86,14 @@ class Session:
     @contextmanager
     def _opened(self, path: Path, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         from foretable.udf import connect, register_functions
+        from foretable.warehouse import told
 
         attach = {alias: self.root / file for alias, file in self.config.attach.items()}
         connection = connect(path, read_only=not write, wait=self.wait, attach=attach)
-        try:
+        with closing(connection), told(str(path)):
             if any((self.root / "udfs").glob("*.py")):  # else nothing need be loaded to run a query
                 register_functions(connection, self.project.functions)
             yield connection
-        finally:
-            connection.close()
 
     @contextmanager
     def _prepared(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -2,7 +2,7 @@
 
 from foretable.warehouse.catalog import ensure_catalog
 from foretable.warehouse.copies import backup, restore
-from foretable.warehouse.failures import translate
+from foretable.warehouse.failures import told, translate
 from foretable.warehouse.interrupts import interrupt_all, is_interrupt
 from foretable.warehouse.open import open_warehouse
 from foretable.warehouse.transaction import rolled_back, wave
@@ -17,6 +17,7 @@ __all__ = [
     "open_warehouse",
     "restore",
     "rolled_back",
+    "told",
     "translate",
     "wave",
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -58,6 +60,18 @@ def translate(error: BaseException, *, where: str = "the warehouse") -> Foretabl
             hint="close other programs or give it more, for example: SET memory_limit = '8GB'",
         )
     return _unusable(text, where)
+
+
+@contextmanager
+def told(where: str) -> Iterator[None]:
+    """Have trouble with a file, the disk or the memory told as :func:`translate` does, wherever in the block it comes up."""
+    try:
+        yield
+    except duckdb.Error as error:
+        known = translate(error, where=where)
+        if known is None:
+            raise
+        raise known from error
 
 
 def _unusable(text: str, where: str) -> WarehouseError | None:
