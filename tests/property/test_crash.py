@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -17,6 +19,7 @@ import pytest
 
 from .crashes.forks import Forks, forks
 from .crashes.ledger import Ledger
+from .waves.refreshing import mismatches
 from .waves.world import TABLES, World, declare
 
 CLOCK = datetime(2026, 2, 10)
@@ -112,7 +115,7 @@ def test_a_wave_without_its_transaction_is_found_out(make: Callable[..., tuple[L
     ledger.waves[1] = {name: ledger.before[name] for name in ledger.graph.refreshed}
     ledger.change(world, 6)
     with forks(ledger.root) as children:
-        assert try_wave(children, CLOCK, {"part": "record", "number": 3, "mutant": True}) is None
+        assert try_wave(children, CLOCK, {"part": "step", "number": 100, "mutant": True}) is None
     with pytest.raises(AssertionError):
         ledger.look()
 
@@ -140,3 +143,69 @@ def test_a_disk_that_is_full_at_any_moment(tmp_path: Path) -> None:
     outcomes = on_a_small_disk(tmp_path, TABLES, 40)
     print(outcomes)
     assert outcomes["failed, not committed"] >= 5 and outcomes["failed, committed"] >= 5, outcomes
+
+
+HELD = """
+import pathlib
+import time
+
+import pyarrow
+
+import foretable as ft
+
+root = pathlib.Path(__file__).parents[1]
+
+
+@ft.function(parameters=["BIGINT"], returns="BIGINT")
+def held(x):
+    (root / "at_work").touch()
+    while (root / "hold").exists():
+        time.sleep(0.01)
+    return x if isinstance(x, pyarrow.ChunkedArray) else pyarrow.chunked_array([x])
+"""
+HOLDING = "CREATE DYNAMIC TABLE features.held TARGET_LAG = '1 day' AS SELECT held(n) AS n FROM features.clean ORDER BY n;"
+WAITS = """
+import pathlib, sys, time
+
+def tell(frame, event, what):
+    if what is time.sleep and frame.f_code.co_name == "open_warehouse":
+        sys.setprofile(None)
+        pathlib.Path(sys.argv[2], "waiting").touch()
+
+sys.setprofile(tell)
+from foretable.cli import main
+sys.exit(main())
+"""
+
+
+def appears(path: Path) -> None:
+    deadline = time.monotonic() + 120
+    while not path.exists():
+        assert time.monotonic() < deadline, path
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("killed", ["holder", "waiter"])
+def test_of_two_at_once_one_dies_and_the_other_goes_on(make: Callable[..., tuple[Ledger, World]], killed: str) -> None:
+    ledger, _ = make(small())
+    root = ledger.root
+    (root / "udfs").mkdir()
+    (root / "udfs" / "held.py").write_text(HELD)
+    (root / "sql" / "held.sql").write_text(HOLDING)
+    (root / "hold").touch()
+    words = ["-C", str(root), "refresh", "--due", "--wait", "120", "--json"]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-m", "foretable", *words], **pipes) as holder:
+        appears(root / "at_work")
+        with subprocess.Popen([sys.executable, "-c", WAITS, *words], **pipes) as waiter:
+            appears(root / "waiting")
+            dies, goes_on = (holder, waiter) if killed == "holder" else (waiter, holder)
+            dies.kill()
+            assert dies.wait() == -signal.SIGKILL
+            (root / "hold").unlink()
+            told, errors = goes_on.communicate(timeout=120)
+    assert goes_on.returncode == 0, errors
+    assert {table["table"] for table in json.loads(told)["tables"]} == {*FEW, "features.held"}
+    with ledger.open() as connection:
+        assert mismatches(connection, ledger.graph, ledger.graph.refreshed) == {}
+        assert connection.execute("SELECT count(*) FROM foretable.waves").fetchall() == [(1,)]

@@ -78,7 +78,9 @@ def change(connection: duckdb.DuckDBPyConnection, version: int) -> None:
     marks = "SELECT i, ?, TIMESTAMP '2026-01-01' FROM range(?) AS t(i) WHERE (i + ?) % 10 = 0"
     connection.execute(f"INSERT INTO raw.marks {marks}", [version, CUSTOMERS, version])
     if version % 5 == 0:
-        connection.execute("CREATE OR REPLACE TABLE raw.marks AS SELECT customer_id, max(version) AS version, min(seen_at) AS seen_at FROM raw.marks GROUP BY ALL")
+        connection.execute(
+            "CREATE OR REPLACE TABLE raw.marks AS SELECT customer_id, max(version) AS version, min(seen_at) AS seen_at FROM raw.marks GROUP BY ALL"
+        )
     connection.execute("UPDATE raw.version SET version = ?", [version])
 
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -21,7 +22,8 @@ def file_marks(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> d
     """Marks of the attached files that tables are in, by table; a mark is another one after anybody has written to the file.
 
     While a file is attached nobody can write to it, so its mark belongs to what is read. Tables of the warehouse have
-    none, nor have views (they may read what is in other files), nor files that cannot be looked at.
+    none, nor have views (they may read what is in other files), nor files that cannot be looked at, nor those in whose
+    place another was put meanwhile: a lock belongs to a file, not to its name.
     """
     marks: dict[str, str | None] = {}
     found: dict[str, str] = {}
@@ -40,7 +42,10 @@ def file_marks(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> d
 
 def _mark(path: Path) -> str | None:
     try:
-        stats = [_signature(path.stat())]
+        named = path.stat()
+        if not _is_open(named):
+            return None
+        stats = [_signature(named)]
         log = path.with_name(f"{path.name}.wal")
         stats += [_signature(log.stat())] if log.exists() else []
         # In a process of its own: a file opened and closed in this one would take DuckDB's lock on it away.
@@ -48,6 +53,15 @@ def _mark(path: Path) -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return f"{hashlib.sha256(header).hexdigest()[:32]} {stats}"
+
+
+def _is_open(file: os.stat_result) -> bool:
+    """Whether this process has the file open: the one that is attached, not another of its name."""
+    for descriptor in Path("/dev/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            if os.path.samestat(os.fstat(int(descriptor.name)), file):
+                return True
+    return False
 
 
 def _signature(stat: os.stat_result) -> tuple[int, int, int, int]:
