@@ -204,6 +204,10 @@ def _check(tree: exp.Expr, schema: Mapping[str, Mapping[str, str]]) -> None:
         if star or isinstance(node, exp.Columns):
             raise Unreadable("its columns are not written out", "name the columns instead of a star")
     for scope in traverse_scope(tree):
+        for column in scope.columns:
+            source = scope.sources.get(column.table)
+            if isinstance(source, exp.Table) and PLACE in source.meta and column.name not in _columns(source, schema):
+                raise Unreadable(f"{column.sql(DIALECT)} is no column that is recorded", "use a column of the table")
         for name in scope.expression.meta.get(ALIASES, ()):  # which of the two DuckDB takes depends on the clause
             if any(name in _columns(source, schema) for source in scope.sources.values() if not _makes_rows(source)):
                 raise Unreadable(f"{name} is a column and an alias", "give the alias another name")

@@ -10,12 +10,20 @@ from foretable.compile.asof import AS_OF, is_call
 from foretable.compile.incremental.found import Edge, Found, together
 from foretable.compile.incremental.level import Level, own_nodes, own_parts
 from foretable.compile.incremental.origin import origins, plain, unaliased
-from foretable.compile.incremental.sources import Made
+from foretable.compile.incremental.sources import Base, Made
 from foretable.sql import DIALECT
 
 _COMPARISONS = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
 _CONSTANT = (exp.Interval, exp.Literal, exp.Var, exp.Paren, exp.Neg, exp.Mul, exp.DataType, exp.Identifier, exp.IntervalSpan)
-_TIMES = {exp.DType.DATE, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ, exp.DType.TIMESTAMP_S, exp.DType.TIMESTAMP_MS, exp.DType.TIMESTAMP_NS}
+_TIMES = {
+    exp.DType.DATE,
+    exp.DType.TIMESTAMP,
+    exp.DType.TIMESTAMPNTZ,
+    exp.DType.TIMESTAMPTZ,
+    exp.DType.TIMESTAMP_S,
+    exp.DType.TIMESTAMP_MS,
+    exp.DType.TIMESTAMP_NS,
+}
 
 
 def edges_of(level: Level) -> Found:
@@ -73,6 +81,23 @@ def _rows(moment: exp.Expr) -> Iterator[exp.Expr | None]:
         yield None
 
 
+def _is_time(row: exp.Expr, source: Base) -> bool:
+    """Whether an expression over columns of a table is a time, so that comparing it casts nothing."""
+    if isinstance(row, exp.Column):
+        return source.types[row.name.lower()].startswith(("DATE", "TIMESTAMP"))
+    if isinstance(row, exp.Cast | exp.TryCast):
+        return row.to.this in _TIMES
+    if isinstance(row, exp.Paren | exp.Add | exp.Sub | exp.Coalesce | exp.Greatest | exp.Least | exp.TimestampTrunc | exp.DateTrunc):
+        return _is_time(row.this, source)
+    return False
+
+
+def _tried(row: exp.Expr) -> exp.Expr:
+    """NULL where it fails: the query may never look at such a row, so an edge must not stumble over it."""
+    row = row.unnest()
+    return row if isinstance(row, exp.Column) else exp.Try(this=row)
+
+
 def _edges(level: Level, row: exp.Expr | None, moment: exp.Expr) -> list[Edge] | None:
     if row is None or not plain(row) or any(is_call(node, AS_OF) for node in row.walk()):
         return None
@@ -83,6 +108,10 @@ def _edges(level: Level, row: exp.Expr | None, moment: exp.Expr) -> list[Edge] |
     of, anchor = place
     alias = aliases.pop()
     there = origins(of.sources[alias], anchor.columns, unaliased([row]), may_miss=alias in of.missing)
-    if there is None:
+    if there is None or not all(_is_time(origin.values[0], origin.source) for origin in there):
         return None
-    return [Edge(origin.table, origin.columns, tail, origin.values[0], moment.copy()) for origin in there for tail in anchor.tails]
+    return [
+        Edge(origin.source.table, origin.columns, tail, _tried(origin.values[0]), moment.copy())
+        for origin in there
+        for tail in anchor.tails
+    ]

@@ -20,7 +20,7 @@ _STRICT = (exp.Column, exp.Identifier, exp.Paren, exp.Add, exp.Sub, exp.Interval
 class Origin:
     """Rows of a table: ``columns`` hold the key, ``values`` are the expressions over bare columns of the table."""
 
-    table: str
+    source: Base
     columns: tuple[str, ...]
     values: tuple[exp.Expr, ...]
 
@@ -66,7 +66,7 @@ def _of_table(source: Base, key: Names, values: Sequence[exp.Expr]) -> Origin:
         return column(source.names[node.name.lower()]) if isinstance(node, exp.Column) else node
 
     columns = tuple(source.names[min(names)] for names in key)
-    return Origin(source.table, columns, tuple(value.copy().transform(bare) for value in values))
+    return Origin(source, columns, tuple(value.copy().transform(bare) for value in values))
 
 
 def _of_arms(query: exp.SetOperation, source: Derived, key: Names, values: Sequence[exp.Expr]) -> list[Origin] | None:

@@ -143,7 +143,7 @@ def _tails(level: Level, alias: str, names: list[str]) -> list[Path]:
     there = origins(of.sources[alias], anchor.columns, [exp.column(name) for name in names], may_miss=True)
     if there is None or not all(type(value) is exp.Column for origin in there for value in origin.values):
         return []
-    hops = [Hop(origin.table, tuple(value.name for value in origin.values), origin.columns) for origin in there]
+    hops = [Hop(origin.source.table, tuple(value.name for value in origin.values), origin.columns) for origin in there]
     return list(dict.fromkeys((hop, *tail) for hop in hops for tail in anchor.tails))
 
 

@@ -41,8 +41,9 @@ class Effect:
 class Boundary:
     """A window's edge: rows whose ``row`` lies between the edge's old and new place may count otherwise after a tick.
 
-    ``row`` is an expression over bare columns of ``effect.table``; ``moment`` calls ``as_of()`` and never
-    falls when ``as_of()`` rises. Both have the same type.
+    ``row`` is an expression over bare columns of ``effect.table``, NULL where it cannot be computed; ``moment`` is one of
+    ``as_of()`` alone, never NULL. A moment may fall while ``as_of()`` rises (months differ in length, clocks are set back),
+    so a row has crossed the edge when it lies between the lesser and the greater of the two moments, both included.
     """
 
     effect: Effect

@@ -252,11 +252,11 @@ SELECT k, count(*) AS n FROM raw.t WHERE ts < as_of() GROUP BY k;
 SELECT k, count(*) FILTER (ts >= as_of() - INTERVAL 30 DAY) AS n FROM raw.t GROUP BY k;
 --> k | 0:k | t(k) | t(k): ts ~ as_of() - INTERVAL '30' DAY
 SELECT k, sum(CASE WHEN ts + INTERVAL 30 DAY > as_of() THEN v END) AS s FROM raw.t GROUP BY k;
---> k | 0:k | t(k) | t(k): ts + INTERVAL '30' DAY ~ as_of()
+--> k | 0:k | t(k) | t(k): TRY(ts + INTERVAL '30' DAY) ~ as_of()
 SELECT k, plan FROM raw.plans WHERE valid_from <= as_of() AND (valid_to > as_of() OR valid_to IS NULL);
 --> k | 0:k | plans(k) | plans(k): valid_from ~ as_of(); plans(k): valid_to ~ as_of()
 SELECT k, plan FROM raw.plans WHERE as_of() BETWEEN valid_from AND coalesce(valid_to, '9999-12-31');
---> k | 0:k | plans(k) | plans(k): valid_from ~ as_of(); plans(k): COALESCE(valid_to, '9999-12-31') ~ as_of()
+--> k | 0:k | plans(k) | plans(k): valid_from ~ as_of(); plans(k): TRY(COALESCE(valid_to, '9999-12-31')) ~ as_of()
 SELECT k, v FROM raw.t WHERE ts BETWEEN date_trunc('month', as_of()) - INTERVAL 3 MONTH AND as_of();
 --> k | 0:k | t(k) | t(k): ts ~ as_of(); t(k): ts ~ DATE_TRUNC('MONTH', as_of()) - INTERVAL '3' MONTH
 SELECT k, v FROM raw.t WHERE ts = as_of();
@@ -264,17 +264,17 @@ SELECT k, v FROM raw.t WHERE ts = as_of();
 SELECT k, v FROM raw.t WHERE recent(ts, as_of());
 --> k | 0:k | t(k) | t(k): ts ~ as_of() - INTERVAL '7' DAY
 SELECT k, v FROM raw.t WHERE CAST(ts AS DATE) < CAST(as_of() AS DATE);
---> k | 0:k | t(k) | t(k): CAST(ts AS DATE) ~ CAST(as_of() AS DATE)
+--> k | 0:k | t(k) | t(k): TRY(CAST(ts AS DATE)) ~ CAST(as_of() AS DATE)
 SELECT k, v FROM raw.t WHERE ts < timezone('Europe/Berlin', timezone('UTC', as_of()));
 --> k | 0:k | t(k) | t(k): ts ~ timezone('Europe/Berlin', timezone('UTC', as_of()))
 SELECT k, v FROM raw.t WHERE ts < (as_of() AT TIME ZONE 'UTC') AT TIME ZONE 'Europe/Berlin';
 --> k | 0:k | t(k) | t(k): ts ~ (as_of() AT TIME ZONE 'UTC') AT TIME ZONE 'Europe/Berlin'
 SELECT k, d FROM (SELECT k, CAST(ts AS DATE) AS d FROM raw.t) WHERE d < as_of();
---> k | 0:k | t(k) | t(k): (CAST(ts AS DATE)) ~ as_of()
+--> k | 0:k | t(k) | t(k): TRY(CAST(ts AS DATE)) ~ as_of()
 WITH r AS (SELECT k, ts FROM raw.t WHERE ts < as_of()) SELECT k, count(*) FILTER (ts >= as_of() - INTERVAL 7 DAY) AS n FROM r GROUP BY k;
 --> k | 0:k | t(k) | t(k): ts ~ as_of(); t(k): ts ~ as_of() - INTERVAL '7' DAY
 SELECT k, d, count(*) AS n FROM (SELECT k, date_trunc('day', ts) AS d FROM raw.t) GROUP BY k, d HAVING d < as_of();
---> k | 0:k | t(k) | t(k): (DATE_TRUNC('DAY', ts)) ~ as_of()
+--> k | 0:k | t(k) | t(k): TRY(DATE_TRUNC('DAY', ts)) ~ as_of()
 SELECT c.k, t.ts FROM raw.c AS c LEFT JOIN raw.t AS t ON t.k = c.k AND t.ts < as_of();
 --> k | 0:k 1:k | c(k) t(k) | t(k): ts ~ as_of()
 SELECT c.k, coalesce(t.ts, c.since) < as_of() AS b FROM raw.c AS c LEFT JOIN raw.t AS t ON t.k = c.k;
@@ -297,6 +297,12 @@ SELECT k, v FROM raw.t WHERE '2025-01-01' < as_of();
 --> k | 0:k | t(k) | volatile '2025-01-01' < AS_OF()
 SELECT k, v FROM raw.t WHERE as_of() IN (ts);
 --> k | 0:k | t(k) | volatile AS_OF() IN (t.ts)
+SELECT k, v FROM (SELECT k, v, CAST(k AS TIMESTAMP) AS at FROM raw.text) WHERE at < as_of();
+--> k | 0:k | text(k) | text(k): TRY(CAST(k AS TIMESTAMP)) ~ as_of()
+SELECT k, v FROM raw.text WHERE k < as_of();
+--> k | 0:k | text(k) | volatile text.k < AS_OF()
+SELECT t.k, c.n FROM raw.t AS t FULL JOIN (SELECT k, count(*) AS n FROM raw.c WHERE since < as_of() GROUP BY k) AS c ON c.k = t.k;
+--> FULL k comes from t, which the outer join may leave missing
 SELECT t.k FROM raw.t AS t JOIN raw.c AS c ON c.k = t.k WHERE greatest(t.ts, c.since) < as_of();
 --> k | 0:k 1:k | c(k) t(k) | volatile GREATEST(t.ts, c.since) < AS_OF()
 SELECT k, v FROM raw.t WHERE ts < as_of() - to_days(CAST(v AS INTEGER));
@@ -327,6 +333,14 @@ SELECT k FROM read_parquet('x.parquet');
 --> FULL read_parquet() in FROM may give other rows each time
 SELECT k, g.i FROM raw.t, range(3) AS g(i);
 --> k | 0:k | t(k)
+SELECT k, t.rowid AS r FROM raw.t AS t;
+--> FULL its names cannot be resolved: Unknown column: rowid
+SELECT k, ago(INTERVAL 1 DAY) AS a FROM raw.t;
+--> FULL ago() is not known to give the same value every time
+SELECT k, error(segment) AS e FROM raw.c;
+--> k | 0:k | c(k)
+SELECT k, e.value AS v FROM raw.c, json_each(segment) AS e;
+--> FULL json_each() in FROM may give other rows each time
 SELECT v COLLATE NOCASE AS v, k FROM (SELECT k, CAST(v AS VARCHAR) AS v FROM raw.t);
 --> FULL COLLATE makes different texts equal
 PIVOT (SELECT k, p, v FROM raw.t) ON p IN (1, 2) USING sum(v) GROUP BY k;
