@@ -2,7 +2,8 @@
 
 The declarations are compiled once and the processes are forked from there: a wave starts within milliseconds. A line of
 JSON says where to die: at the ``number``th step of a ``part`` of the wave (or of what is told to a listener), ``after`` so
-many seconds of it, while the engine goes on; ``any`` part dies so long after the start. A step is a call, or a return, of what touches files or the database.
+many seconds of it, while the engine goes on; ``any`` part dies so long after the start. A step is a call, or a return, of
+what touches files or the database.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import linecache
 import os
 import signal
 import sys
-import threading
 import time
 from collections import Counter
 from contextlib import nullcontext
@@ -32,8 +32,26 @@ PARTS = (("/publish/", "publish"), ("/feeds/detect.py", "detect"), ("/refresh/st
 ENGINE = str(Path(ft.__file__).parent)
 
 
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+class Killer:
+    """Kills this process so many seconds after it is told to, whatever the process does then and whatever lock it holds."""
+
+    def __init__(self) -> None:
+        heard, self.told = os.pipe()
+        victim = os.getpid()
+        if os.fork() == 0:
+            os.close(self.told)
+            seconds = os.read(heard, 64)  # nothing when the wave has ended
+            time.sleep(float(seconds or 0))
+            if seconds and os.getppid() == victim:
+                os.kill(victim, signal.SIGKILL)
+            os._exit(0)
+        os.close(heard)
+
+    def kill(self, after: float) -> None:
+        if after:
+            os.write(self.told, str(after).encode())
+        else:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Watch:
@@ -41,6 +59,7 @@ class Watch:
 
     def __init__(self, order: dict[str, Any]) -> None:
         self.order = order
+        self.killer = Killer()
         self.counts: Counter[str] = Counter()
         self.started: dict[str, float] = {}
         self.seconds: dict[str, float] = {}
@@ -64,9 +83,7 @@ class Watch:
     def step(self, part: str) -> None:
         self.counts[part] += 1
         if part == self.order.get("part") and self.counts[part] == self.order["number"]:
-            if not self.order.get("after"):
-                die()
-            threading.Timer(self.order["after"], die).start()
+            self.killer.kill(self.order.get("after", 0))
 
 
 def part_of(frame: FrameType | None) -> str:
@@ -98,7 +115,7 @@ def carry_out(session: ft.Session, order: dict[str, Any]) -> None:
         without_transaction()
     start = time.perf_counter()
     if order.get("part") == "any":
-        threading.Timer(order["after"], die).start()
+        watch.killer.kill(order["after"])
     elif order.get("part") != "listen":
         sys.setprofile(watch.profile)
     done = session.run(as_of=datetime.fromisoformat(order["as_of"]), train=False, trigger="REFRESH", listen=watch.told)
@@ -109,7 +126,6 @@ def carry_out(session: ft.Session, order: dict[str, Any]) -> None:
 
 
 def main(root: Path) -> None:
-    ft.open(root).graph  # noqa: B018
     session = ft.open(root)
     session.graph  # noqa: B018
     print("ready", flush=True)

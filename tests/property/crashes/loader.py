@@ -32,7 +32,8 @@ CREATE DYNAMIC TABLE features.prices ENTITY = customer TARGET_LAG = '1 second' A
 SELECT o.customer_id, max(p.price) AS dearest FROM shop.marts.orders AS o JOIN shop.marts.products AS p ON p.product_id = o.product_id
 GROUP BY o.customer_id;
 
-CREATE DYNAMIC TABLE decisions.top TARGET_LAG = '1 second' AS SELECT customer_id, spend FROM features.orders ORDER BY spend DESC, customer_id LIMIT 5;
+CREATE DYNAMIC TABLE decisions.top TARGET_LAG = '1 second' AS
+SELECT customer_id, spend FROM features.orders ORDER BY spend DESC, customer_id LIMIT 5;
 """
 DIES = """
 import duckdb, os, sys

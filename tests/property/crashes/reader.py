@@ -1,4 +1,7 @@
-"""A program that reads a published file over and over until it is told to stop, and tells the different rows that it saw."""
+"""A program that reads a published file over and over until it is told to stop, or versions differ.
+
+It tells the different rows that it saw.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,14 @@ print("ready", flush=True)
 while not stop.is_set():
     reader = held or duckdb.connect(path, read_only=True, config={"threads": 1})
     try:
-        rows.add(reader.execute(query).fetchall()[0])
+        row = reader.execute(query).fetchall()[0]
     except duckdb.Error as error:
         errors.append(str(error))
         break
     reads += 1
+    rows.add(row)
+    if len(set(row[:-2])) > 1:
+        break
     if held is None:
         reader.close()
 print(json.dumps({"rows": sorted(rows), "errors": errors, "reads": reads}))

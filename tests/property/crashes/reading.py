@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,10 @@ CREATE DYNAMIC TABLE decisions.top AS SELECT max(score) AS score FROM prediction
 CREATE DYNAMIC TABLE decisions.version AS SELECT max(version) AS version FROM raw.version;
 """
 READ = """
-SELECT (SELECT version FROM decisions.version), (SELECT score / 2 FROM decisions.top)::BIGINT, max(a.version), max(b.newest), max(s.score / 2)::BIGINT,
-    count(*), count(*) FILTER (WHERE a.version IS DISTINCT FROM b.newest OR s.score IS DISTINCT FROM 2 * a.version)
-FROM features.newest AS a FULL JOIN features.marks AS b ON b.customer_id = a.customer_id FULL JOIN predictions.score AS s ON s.customer_id = a.customer_id
+SELECT (SELECT version FROM decisions.version), (SELECT score / 2 FROM decisions.top)::BIGINT,
+    max(a.version), max(b.newest), max(s.score / 2)::BIGINT, count(*), count(*) FILTER (WHERE a.version IS DISTINCT FROM b.newest OR s.score IS DISTINCT FROM 2 * a.version)
+FROM features.newest AS a FULL JOIN features.marks AS b ON b.customer_id = a.customer_id
+FULL JOIN predictions.score AS s ON s.customer_id = a.customer_id
 """
 PIECES = (
     "SELECT version FROM decisions.version",
@@ -78,9 +80,8 @@ def change(connection: duckdb.DuckDBPyConnection, version: int) -> None:
     marks = "SELECT i, ?, TIMESTAMP '2026-01-01' FROM range(?) AS t(i) WHERE (i + ?) % 10 = 0"
     connection.execute(f"INSERT INTO raw.marks {marks}", [version, CUSTOMERS, version])
     if version % 5 == 0:
-        connection.execute(
-            "CREATE OR REPLACE TABLE raw.marks AS SELECT customer_id, max(version) AS version, min(seen_at) AS seen_at FROM raw.marks GROUP BY ALL"
-        )
+        newest = "SELECT customer_id, max(version) AS version, min(seen_at) AS seen_at FROM raw.marks GROUP BY ALL"
+        connection.execute(f"CREATE OR REPLACE TABLE raw.marks AS {newest}")
     connection.execute("UPDATE raw.version SET version = ?", [version])
 
 
@@ -130,6 +131,10 @@ class Threads:
         cursor.execute("COMMIT")
         return row
 
+    @property
+    def noticed(self) -> bool:
+        return any(seen.mixed or seen.errors for seen in self.seen)
+
     def end(self) -> Seen:
         self.stop.set()
         for thread in self.threads:
@@ -150,10 +155,20 @@ class Processes:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
 
+    @property
+    def noticed(self) -> bool:
+        return any(process.poll() is not None for process in self.processes)
+
     def end(self) -> Seen:
         seen = Seen()
         for process in self.processes:
-            told = json.loads(process.communicate("stop\n", timeout=60)[0])
+            assert process.stdin is not None and process.stdout is not None
+            with suppress(BrokenPipeError):  # it has seen enough
+                process.stdin.write("stop\n")
+                process.stdin.close()
+            told = json.loads(process.stdout.read())
+            process.wait(60)
+            process.stdout.close()
             rows = [tuple(row) for row in told["rows"]]
             seen += Seen(told["reads"], {row[0] for row in rows}, [row for row in rows if is_mixed(row)], told["errors"])
         return seen
