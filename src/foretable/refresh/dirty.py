@@ -42,9 +42,13 @@ def logged(log: exp.Table, width: int, epoch: int) -> exp.Select:
 
 
 def crossing(boundary: Boundary, ticks: tuple[datetime, datetime]) -> exp.Select:
-    """Values of the effect's columns in rows that lie between the two places of a window's edge, both ends included."""
-    low, high = (fill(boundary.moment, moment) for moment in sorted(ticks))
-    between = exp.Between(this=exp.paren(boundary.row.copy()), low=exp.paren(low), high=exp.paren(high))
+    """Values of the effect's columns in rows that lie between the two places of a window's edge, both ends included.
+
+    The edge of a later clock may be the earlier one: a month before 29 March is a month before 28 March.
+    """
+    one, two = (fill(boundary.moment, moment) for moment in ticks)
+    low, high = exp.Least(this=one, expressions=[two]), exp.Greatest(this=one.copy(), expressions=[two.copy()])
+    between = exp.Between(this=exp.paren(boundary.row.copy()), low=low, high=high)
     return _keys(boundary.effect.columns).from_(table(boundary.effect.table)).where(between)
 
 
