@@ -47,7 +47,10 @@ def crossing(boundary: Boundary, ticks: tuple[datetime, datetime]) -> exp.Select
     The edge of a later clock may be the earlier one: a month before 29 March is a month before 28 March.
     """
     one, two = (fill(boundary.moment, moment) for moment in ticks)
-    low, high = exp.Least(this=one, expressions=[two]), exp.Greatest(this=one.copy(), expressions=[two.copy()])
+    low, high = (
+        exp.Least(this=one, expressions=[two], ignore_nulls=True),
+        exp.Greatest(this=one.copy(), expressions=[two.copy()], ignore_nulls=True),
+    )
     between = exp.Between(this=exp.paren(boundary.row.copy()), low=low, high=high)
     return _keys(boundary.effect.columns).from_(table(boundary.effect.table)).where(between)
 
