@@ -57,8 +57,9 @@ class Text:
         return self.tokens[place + 1].token_type is TokenType.L_PAREN and before is not TokenType.DOT and not quoted
 
     def insert(self, place: int, text: str) -> None:
-        """Write ``text`` behind the token of that place."""
-        self._inserted[place] = text
+        """Write ``text`` behind the token of that place, and behind what was written there before; once, as a named window is used often."""
+        before = self._inserted.get(place, "")
+        self._inserted[place] = before if text in before else before + text
 
     def written(self, first: int = 0, last: int | None = None) -> str:
         """The text from one token to another, insertions included; the whole of it without places."""

@@ -5,7 +5,18 @@ from __future__ import annotations
 from sqlglot import exp
 
 from foretable.compile.deterministic import by_place, keeps_some, missing, missing_in_query, needed_keys
-from foretable.compile.deterministic_facts import AGGREGATES, FRAMED, PEERS, PLACES, REFUSED_WINDOWS, arguments, name_of, window_of
+from foretable.compile.deterministic_facts import (
+    AGGREGATES,
+    FRAMED,
+    PAIRED,
+    PEERS,
+    PLACES,
+    REFUSED_WINDOWS,
+    arguments,
+    is_paired,
+    name_of,
+    window_of,
+)
 from foretable.compile.deterministic_scope import exact, select_of
 
 CLOCK = frozenset(
@@ -112,6 +123,8 @@ def _ties(name: str, window: exp.Window, select: exp.Select) -> tuple[str, str]:
 
 
 def _inside(name: str, given: list[exp.Expr], keys: list[exp.Ordered], window: exp.Window | None) -> tuple[str, str]:
+    if name in PAIRED and window is None and is_paired(given):
+        return _CLEAR
     count, there = needed_keys(name, len(given), window), [key.this for key in keys]
     if len(given) >= count and all(isinstance(one, exp.Literal) or one in there for one in given[:count]):
         return _CLEAR

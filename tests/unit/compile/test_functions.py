@@ -130,7 +130,7 @@ UNCALLED = {"reservoir_quantile", "percentile_cont", "percentile_disc", "sum_no_
 @pytest.mark.parametrize("name", sorted({*AGGREGATES} - UNCALLED))
 def test_a_completed_aggregate_gives_the_same_bits(connection, name):
     text = completed(f"SELECT k, {name}({arguments_of(name)}) FROM raw.t GROUP BY k")
-    assert ("ORDER BY" in text) == (AGGREGATES[name].kind != "never")
+    assert ("ORDER BY" in text or "CASE" in text) == (AGGREGATES[name].kind != "never")
     assert differences(connection, text) == []
 
 
