@@ -95,9 +95,9 @@ def epochs_stand_still(patch: Patch) -> None:
 
 
 def logs_cut_too_soon(patch: Patch) -> None:
-    def cut(connection: Any, graph: Graph) -> None:
-        for feed in wanted_feeds(graph):
-            connection.execute(statement("DELETE FROM $log", log=log_table(feed)))
+    def cut(work: Any, *_: Any) -> None:
+        for feed in wanted_feeds(work.graph):
+            work.connection.execute(statement("DELETE FROM $log", log=log_table(feed)))
 
     patch("foretable.refresh.wave._prune_logs", cut)
 

@@ -50,19 +50,9 @@ def next_wave(connection: duckdb.DuckDBPyConnection) -> int:
     return int(connection.execute("SELECT coalesce(max(wave), 0) + 1 FROM foretable.waves").fetchall()[0][0])
 
 
-def open_wave(connection: duckdb.DuckDBPyConnection, number: int, trigger: str) -> None:
-    """Enter a wave; it stands only if its transaction commits."""
-    connection.execute("INSERT INTO foretable.waves VALUES (?, ?, 'SUCCEEDED', ?, NULL, NULL)", [number, trigger, utc_now()])
-
-
-def close_wave(connection: duckdb.DuckDBPyConnection, number: int) -> None:
-    """Say when a wave ended."""
-    connection.execute("UPDATE foretable.waves SET ended_at = ? WHERE wave = ?", [utc_now(), number])
-
-
-def epochs(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """The wave up to which each table has taken in what changed upstream."""
-    return {name: epoch or 0 for name, epoch in connection.execute("SELECT name, epoch FROM foretable.tables").fetchall()}
+def record_wave(connection: duckdb.DuckDBPyConnection, number: int, trigger: str, started: datetime) -> None:
+    """Enter a wave that succeeds with its transaction."""
+    connection.execute("INSERT INTO foretable.waves VALUES (?, ?, 'SUCCEEDED', ?, ?, NULL)", [number, trigger, started, utc_now()])
 
 
 def record(connection: duckdb.DuckDBPyConnection, graph: Graph, state: State, number: int, trigger: str, built: Sequence[Built]) -> None:
@@ -81,7 +71,8 @@ def record(connection: duckdb.DuckDBPyConnection, graph: Graph, state: State, nu
         connection.execute(HISTORY, [json.dumps(lines)])
         taken_in = [[done.table, done.as_of.isoformat(), _iso(next_due(graph, done.table, now))] for done in built]
         connection.execute(TAKEN_IN, [number, now, json.dumps(taken_in)])
-    connection.execute(FORGOTTEN, [[done.table for done in built], graph.refreshed])  # what succeeded, and what nothing declares
+    if connection.execute("FROM foretable.schedules LIMIT 1").fetchall():
+        connection.execute(FORGOTTEN, [[done.table for done in built], graph.refreshed])  # what succeeded, and what nothing declares
     for done in built:
         if done.action != "NO_DATA":
             _record_table(connection, graph, state, number, done)

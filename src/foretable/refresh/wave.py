@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -119,22 +119,23 @@ def look(connection: duckdb.DuckDBPyConnection, graph: Graph, clock: datetime, e
 
 def _attempt(work: _Work, planner: Planner, failed: dict[str, str], prune: bool) -> tuple[tuple[Built, ...], Plan]:
     connection = work.connection
+    started = history.utc_now()
     with wave(connection):
-        history.open_wave(connection, work.number, work.trigger)
         state = look(connection, work.graph, work.clock, work.number)
         planned = planner(state, failed)
-        built = _take_all(work, state, planned)
+        built, state = _take_all(work, state, planned)
         history.record(connection, work.graph, state, work.number, work.trigger, built)
         history.record_blocked(connection, work.graph, work.number, work.trigger, planned.blocked)
         for drop in planned.drops if prune else ():
             _drop(work, state, drop.table)
-        _prune_logs(connection, work.graph)
+        _prune_logs(work, state, {done.table for done in built})
         history.record_sources(connection, work.graph, state, work.number)
-        history.close_wave(connection, work.number)
+        history.record_wave(connection, work.number, work.trigger, started)
     return built, planned
 
 
-def _take_all(work: _Work, state: State, planned: Plan) -> tuple[Built, ...]:
+def _take_all(work: _Work, state: State, planned: Plan) -> tuple[tuple[Built, ...], State]:
+    """Carry out the plan; gives the state with what the feeds have logged since."""
     done: list[Built] = []
     moment, histories = history.utc_now(), kept_histories(work.connection)
     for build in planned.builds:
@@ -149,7 +150,7 @@ def _take_all(work: _Work, state: State, planned: Plan) -> tuple[Built, ...]:
             state = replace(state, feeds=read_feeds(work.connection, work.graph))  # what is made from it must see what it changed
             work.listen(Progress(build.table, "done", _told(built), built.seconds))
         done.append(built)
-    return tuple(done)
+    return tuple(done), state
 
 
 def _told(built: Built) -> str:
@@ -183,16 +184,16 @@ def _drop(work: _Work, state: State, name: str) -> None:
     work.listen(Progress(name, "done", "dropped"))
 
 
-def _prune_logs(connection: duckdb.DuckDBPyConnection, graph: Graph) -> None:
-    """Forget logged changes that every table has taken in."""
-    epochs = history.epochs(connection)
-    states = read_feeds(connection, graph)
+def _prune_logs(work: _Work, state: State, refreshed: Collection[str]) -> None:
+    """Forget logged changes that every table has taken in; one that was never built reads no log."""
     taken: dict[tuple[str, tuple[str, ...]], list[int]] = {}
-    for name in epochs.keys() & set(graph.refreshed):
-        for effect in effects_of(graph, name):
-            taken.setdefault((effect.table, effect.columns), []).append(epochs[name])
-    for feed in wanted_feeds(graph):
-        known = states.get((feed.table, feed.keys))
+    for name in work.graph.refreshed:
+        if name in refreshed or name in state.tables:
+            epoch = work.number if name in refreshed else state.tables[name].epoch
+            for effect in effects_of(work.graph, name):
+                taken.setdefault((effect.table, effect.columns), []).append(epoch)
+    for feed in wanted_feeds(work.graph):
+        known = state.feeds.get((feed.table, feed.keys))
         last = min(taken.get((feed.table, feed.keys), [0]))
         if known is not None and feed.keys and known.complete_from < known.changed_at <= last:
-            prune(connection, feed, last)
+            prune(work.connection, feed, last)

@@ -14,7 +14,6 @@ from foretable.declare.project import Project
 from foretable.errors import DeclarationError, ForetableError, RefreshFailed, UnknownName, nearest
 from foretable.progress import Listener
 from foretable.refresh import history
-from foretable.refresh.changes import drop_history
 from foretable.refresh.suspend import resume, suspend, suspended
 from foretable.refresh.sync import mount_files, sync_schemas
 from foretable.run import prepare, run
@@ -184,9 +183,7 @@ def _drop(work: Work, name: str) -> None:
     connection = work.connection
     with wave(connection):
         number = history.next_wave(connection)
-        history.open_wave(connection, number, "STATEMENT")
         if name in {found for (found,) in connection.execute(THERE).fetchall()}:
             connection.execute(render(exp.Drop(kind="TABLE", this=table(name))))
-        drop_history(connection, name)
         history.forget(connection, number, "STATEMENT", name)
-        history.close_wave(connection, number)
+        history.record_wave(connection, number, "STATEMENT", history.utc_now())
