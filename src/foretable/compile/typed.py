@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from sqlglot import exp
@@ -13,7 +13,8 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from foretable.compile.expanded import Unreadable, apart, expand_macros
 from foretable.compile.recorded import Columns
-from foretable.compile.references import PREDICT, handed, models_of, qualified, tables_of
+from foretable.compile.references import PREDICT, models_of, qualified, tables_of
+from foretable.compile.spliced import ALIASED, HANDED
 from foretable.declare.model import Model
 from foretable.declare.project import Macro
 from foretable.sql import DIALECT, Spliced, parse, render
@@ -62,13 +63,13 @@ def typed(query: exp.Expr, schemas: Mapping[str, Columns], macros: Mapping[str, 
     Unreadable
         Something in it is not understood well enough to be sure of.
     """
+    tables = [qualified(place) for place in places(query)]
     try:
-        tree = parse(apart(render(query), macros)) if isinstance(query, Spliced) else query.copy()
-        _number(tree, len(places(query)), by_text=isinstance(query, Spliced))
+        tree = parse(apart(render(_numbered(query)), macros))
+        schema = _recognise(tree, tables, schemas)
         tree = expand_macros(tree, macros)
         _open_scored(tree, models)
-        _mark(tree, schemas)
-        schema = _rename(tree, schemas)
+        _mark(tree, schema)
         tree = qualify(tree, dialect=DIALECT, schema=schema, quote_identifiers=False)
         _check(tree, schema)
         _expand_rows(tree, schema)
@@ -79,19 +80,31 @@ def typed(query: exp.Expr, schemas: Mapping[str, Columns], macros: Mapping[str, 
         ) from None
 
 
-def _number(tree: exp.Expr, expected: int, *, by_text: bool) -> None:
-    """Give every table its place, in the order of the text or of the tree."""
-    known = set(tables_of(cast(exp.Expression, tree)))
-    found: list[tuple[int, exp.Expr, str]] = []
-    for number, node in enumerate(tree.walk(bfs=False)):
-        name = qualified(node) if isinstance(node, exp.Table) else handed(node)
-        if name in known and name:
-            start = min(part.meta["start"] for part in node.find_all(exp.Identifier)) if by_text else number
-            found.append((start, node, name))
-    if len(found) != expected:
+def _numbered(query: exp.Expr) -> exp.Expr:
+    """The query with the tables called by the number of their place: so two files or layers cannot be mixed up."""
+    copy = query.copy()
+    for number, place in enumerate(places(copy)):
+        if not place.args.get("alias") and not place.meta.get(ALIASED) and not place.meta.get(HANDED):
+            place.set("alias", exp.TableAlias(this=exp.to_identifier(place.name, quoted=True)))
+        place.set("this", exp.to_identifier(f"{PLACE} {number}", quoted=True))
+        place.set("db", None)
+        place.set("catalog", None)
+    return copy
+
+
+def _recognise(tree: exp.Expr, tables: Sequence[str], schemas: Mapping[str, Columns]) -> dict[str, Any]:
+    """Mark the tables by their number; gives the schema of each."""
+    numbers = {f"{PLACE} {number}": number for number in range(len(tables))}
+    found = [node for node in tree.walk() if isinstance(node, exp.Table | exp.Column) and node.name in numbers]
+    for node in found:
+        node.meta.update({PLACE: numbers[node.name], TABLE: tables[numbers[node.name]]})
+    if sorted(node.meta[PLACE] for node in found) != list(range(len(tables))):
         raise Unreadable("its tables cannot be told apart")
-    for place, (_, node, name) in enumerate(sorted(found, key=lambda one: one[0])):
-        node.meta.update({PLACE: place, TABLE: name})
+    for column in tree.find_all(exp.Column):
+        if column.db and ".".join(part.name for part in column.parts[:-1]).lower() in tables:
+            column.set("db", None)
+            column.set("catalog", None)
+    return {name: {column: str(kind) for column, kind in schemas[tables[number]].items()} for name, number in numbers.items()}
 
 
 def _open_scored(tree: exp.Expr, models: Mapping[str, Model]) -> None:
@@ -120,7 +133,7 @@ def _added(model: Model) -> list[str]:
     return [f"{model.name}_probability", f"{model.name}_label", "model_version"]
 
 
-def _mark(tree: exp.Expr, schemas: Mapping[str, Columns]) -> None:
+def _mark(tree: exp.Expr, schema: Mapping[str, Columns]) -> None:
     """Note what qualifying loses, and refuse what it reads otherwise than DuckDB does."""
     for select in tree.find_all(exp.Select):
         _check_joins(select)
@@ -128,7 +141,7 @@ def _mark(tree: exp.Expr, schemas: Mapping[str, Columns]) -> None:
         clauses = (node for clause in ("having", "qualify", "distinct") for node in _own(select.args.get(clause)))
         bare = {node.name.lower() for node in clauses if isinstance(node, exp.Column) and not node.table}
         select.meta[ALIASES] = bare & aliases
-        _mark_rows(select, schemas)
+        _mark_rows(select, schema)
     for node in tree.find_all(exp.Table):
         alias = node.args.get("alias")
         if PLACE in node.meta and alias is not None and alias.columns:
@@ -165,10 +178,10 @@ def _sources(select: exp.Select) -> list[Any]:
     return [*([first.this] if first is not None else []), *(join.this for join in select.args.get("joins") or [])]
 
 
-def _mark_rows(select: exp.Select, schemas: Mapping[str, Columns]) -> None:
+def _mark_rows(select: exp.Select, schema: Mapping[str, Columns]) -> None:
     """``predict_m(f)`` hands over the row ``f``: mark it, so that it is not taken for a column."""
     sources = _sources(select)
-    columns = {name.lower() for source in sources if TABLE in source.meta for name in schemas[source.meta[TABLE]]}
+    columns = {name.lower() for source in sources if PLACE in source.meta for name in schema[source.name]}
     aliases = {source.alias_or_name.lower() for source in sources} - columns
     parts = [part for name, part in select.args.items() if name not in ("from_", "with_")]
     for part in [one for several in parts for one in (several if isinstance(several, list) else [several])]:
@@ -176,26 +189,6 @@ def _mark_rows(select: exp.Select, schemas: Mapping[str, Columns]) -> None:
             if isinstance(node, exp.Column) and not node.table and not isinstance(node.this, exp.Star) and node.name.lower() in aliases:
                 call = exp.Anonymous(this=ROW, expressions=[exp.Literal.string(node.name.lower())])
                 node.replace(call)
-
-
-def _rename(tree: exp.Expr, schemas: Mapping[str, Columns]) -> dict[str, Any]:
-    """Names of one part for the tables, so that two files or layers cannot be mixed up; gives the schema of each."""
-    found: dict[str, Any] = {}
-    known: Collection[str] = {node.meta[TABLE] for node in tree.find_all(exp.Table) if TABLE in node.meta}
-    for column in tree.find_all(exp.Column):
-        if column.db and ".".join(part.name for part in column.parts[:-1]).lower() in known:
-            column.set("db", None)
-            column.set("catalog", None)
-    for node in tree.find_all(exp.Table):
-        if PLACE in node.meta:
-            name = f"place {node.meta[PLACE]}"
-            if not node.alias:
-                node.set("alias", exp.TableAlias(this=exp.to_identifier(node.name)))
-            for part in ("db", "catalog"):
-                node.set(part, None)
-            node.set("this", exp.to_identifier(name, quoted=True))
-            found[name] = {column: str(kind) for column, kind in schemas[node.meta[TABLE]].items()}
-    return found
 
 
 def _check(tree: exp.Expr, schema: Mapping[str, Mapping[str, str]]) -> None:

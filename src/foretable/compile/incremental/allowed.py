@@ -9,7 +9,7 @@ from sqlglot import exp
 from foretable.compile.asof import AS_OF, MODEL_VERSION
 from foretable.compile.functions import problem
 from foretable.compile.incremental.catalogue import unsteady
-from foretable.compile.incremental.found import Refused
+from foretable.compile.incremental.found import Refused, shown
 from foretable.compile.references import models_of
 from foretable.compile.typed import ROW
 from foretable.sql import DIALECT
@@ -62,7 +62,7 @@ def check(tree: exp.Expr, own: Collection[str], models: Collection[str]) -> None
             raise Refused(reason, hint)
     for node in tree.walk():
         if not isinstance(node, _NODES):
-            raise Refused(f"{type(node).__name__} is not understood: {node.sql(DIALECT)[:60]}")
+            raise Refused(f"{type(node).__name__} is not understood: {shown(node)}")
         if isinstance(node, exp.Table | exp.Lateral) and not isinstance(node.this, exp.Identifier | exp.Subquery):
             _maker(node)
         _steady(node, own, models)

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from foretable.compile.asof import AS_OF, is_call
-from foretable.compile.incremental.found import Edge, Found, together
+from foretable.compile.incremental.found import Edge, Found, shown, together
 from foretable.compile.incremental.level import Level, own_nodes, own_parts
 from foretable.compile.incremental.origin import origins, plain, unaliased
 from foretable.compile.incremental.sources import Base, Made
-from foretable.sql import DIALECT
 
 _COMPARISONS = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
 _CONSTANT = (exp.Interval, exp.Literal, exp.Var, exp.Paren, exp.Neg, exp.Mul, exp.DataType, exp.Identifier, exp.IntervalSpan)
@@ -42,7 +41,7 @@ def _use(level: Level, call: exp.Expr) -> Found:
     for row in _rows(moment):
         edges = _edges(level, row, moment)
         if edges is None:
-            return Found(ticks=((moment.parent or moment).sql(DIALECT)[:80],))
+            return Found(ticks=(shown(moment.parent or moment),))
         found += edges
     return Found(edges=tuple(found))
 

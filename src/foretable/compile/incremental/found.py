@@ -8,8 +8,17 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from foretable.compile.incremental.shape import Hop
+from foretable.sql import render
 
 Path = tuple[Hop, ...]
+
+_WIDTH = 80
+
+
+def shown(node: exp.Expr) -> str:
+    """A part of a query as its author may recognise it, cut short."""
+    text = render(node).replace('"', "")
+    return text if len(text) <= _WIDTH else f"{text[:_WIDTH]} …"
 
 
 class Refused(Exception):

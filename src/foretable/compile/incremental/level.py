@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from foretable.compile.incremental.catalogue import is_aggregate
-from foretable.compile.incremental.found import Path, Why
+from foretable.compile.incremental.found import Path, Why, shown
 from foretable.compile.incremental.joins import (
     Column,
     Equality,
@@ -27,7 +27,6 @@ from foretable.compile.incremental.joins import (
     spread,
 )
 from foretable.compile.incremental.sources import Context, Source, from_of, projected
-from foretable.sql import DIALECT
 
 Names = tuple[frozenset[str], ...]
 """For every column of the key, the columns of a query that are equal to it."""
@@ -155,7 +154,7 @@ def _from_outputs(
 
 def _computed(select: exp.Select, names: Sequence[str]) -> Why:
     part = projected(select, names[0])
-    text = part.sql(DIALECT)[:80] if part is not None else "nothing"
+    text = shown(part) if part is not None else "nothing"
     return Why(f"{names[0]} is computed: {text}", f"give {names[0]} as a column of a table, as it is")
 
 
@@ -176,8 +175,7 @@ def _barrier(select: exp.Select, sources: Mapping[str, Source], key: Key, names:
         return Why("it aggregates over all rows", f"group by {named}")
     for window in windows(select):
         if not _contains(partition(window, select), key, sources):
-            text = window.sql(DIALECT)[:80]
-            return Why(f"the window of {text} goes over rows of several {named}", f"write PARTITION BY {named}, …")
+            return Why(f"the window of {shown(window)} goes over rows of several {named}", f"write PARTITION BY {named}, …")
     return None
 
 

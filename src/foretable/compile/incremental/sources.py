@@ -10,7 +10,7 @@ from typing import Any, cast
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from foretable.compile.incremental.found import Refused
+from foretable.compile.incremental.found import Refused, shown
 from foretable.compile.recorded import Columns
 from foretable.compile.typed import PLACE, TABLE
 from foretable.sql import DIALECT
@@ -92,7 +92,7 @@ def source_of(node: exp.Expr, context: Context) -> Source:
         return Derived(node.this.this, context.within(node.this), lateral=True)
     if isinstance(node, exp.Lateral | exp.Unnest | exp.Values):
         return Made(node)
-    raise Refused(f"{node.sql(DIALECT)[:60]} in FROM is not understood")
+    raise Refused(f"{shown(node)} in FROM is not understood")
 
 
 def _odd(node: exp.Expr) -> str:

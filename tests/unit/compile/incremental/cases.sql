@@ -278,39 +278,39 @@ SELECT k, d, count(*) AS n FROM (SELECT k, date_trunc('day', ts) AS d FROM raw.t
 SELECT c.k, t.ts FROM raw.c AS c LEFT JOIN raw.t AS t ON t.k = c.k AND t.ts < as_of();
 --> k | 0:k 1:k | c(k) t(k) | t(k): ts ~ as_of()
 SELECT c.k, coalesce(t.ts, c.since) < as_of() AS b FROM raw.c AS c LEFT JOIN raw.t AS t ON t.k = c.k;
---> k | 0:k 1:k | c(k) t(k) | volatile COALESCE(t.ts, c.since) < AS_OF()
+--> k | 0:k 1:k | c(k) t(k) | volatile COALESCE(t.ts, c.since) < as_of()
 SELECT c.k, coalesce(t.ts, '2025-01-01') < as_of() AS b FROM raw.c AS c LEFT JOIN raw.t AS t ON t.k = c.k;
---> k | 0:k 1:k | c(k) t(k) | volatile COALESCE(t.ts, '2025-01-01') < AS_OF()
+--> k | 0:k 1:k | c(k) t(k) | volatile COALESCE(t.ts, '2025-01-01') < as_of()
 SELECT t.k, p.price FROM raw.t AS t JOIN raw.p AS p ON p.p = t.p AND p.day < as_of();
 --> k | 0:k | p(p)>t(p->k) t(k) | p(p)>t(p->k): day ~ as_of()
 SELECT c.k FROM raw.c AS c WHERE EXISTS (SELECT 1 FROM raw.t AS t WHERE t.k = c.k AND t.ts >= as_of() - INTERVAL 7 DAY AND c.since < as_of());
 --> k | 0:k 1:k | c(k) t(k) | c(k): since ~ as_of(); t(k): ts ~ as_of() - INTERVAL '7' DAY
 SELECT k, date_diff('day', max(ts), as_of()) AS recency FROM raw.t GROUP BY k;
---> k | 0:k | t(k) | volatile DATE_DIFF('DAY', MAX(t.ts), AS_OF())
+--> k | 0:k | t(k) | volatile DATE_DIFF('DAY', MAX(t.ts), as_of())
 SELECT k, as_of() AS scored FROM raw.t;
---> k | 0:k | t(k) | volatile AS_OF() AS scored
+--> k | 0:k | t(k) | volatile as_of() AS scored
 SELECT k, count(*) AS n FROM raw.t WHERE ts < as_of() GROUP BY k HAVING max(ts) < as_of() - INTERVAL 30 DAY;
---> k | 0:k | t(k) | t(k): ts ~ as_of() | volatile MAX(t.ts) < AS_OF() - INTERVAL '30' DAY
+--> k | 0:k | t(k) | t(k): ts ~ as_of() | volatile MAX(t.ts) < as_of() - INTERVAL '30' DAY
 SELECT k, v FROM raw.t WHERE ts + (as_of() - ts) < as_of();
---> k | 0:k | t(k) | volatile t.ts + (AS_OF() - t.ts) < AS_OF(); AS_OF() - t.ts
+--> k | 0:k | t(k) | volatile t.ts + (as_of() - t.ts) < as_of(); as_of() - t.ts
 SELECT k, v FROM raw.t WHERE '2025-01-01' < as_of();
---> k | 0:k | t(k) | volatile '2025-01-01' < AS_OF()
+--> k | 0:k | t(k) | volatile '2025-01-01' < as_of()
 SELECT k, v FROM raw.t WHERE as_of() IN (ts);
---> k | 0:k | t(k) | volatile AS_OF() IN (t.ts)
+--> k | 0:k | t(k) | volatile as_of() IN (t.ts)
 SELECT k, v FROM (SELECT k, v, CAST(k AS TIMESTAMP) AS at FROM raw.text) WHERE at < as_of();
 --> k | 0:k | text(k) | text(k): TRY(CAST(k AS TIMESTAMP)) ~ as_of()
 SELECT k, v FROM raw.text WHERE k < as_of();
---> k | 0:k | text(k) | volatile text.k < AS_OF()
+--> k | 0:k | text(k) | volatile text.k < as_of()
 SELECT t.k, c.n FROM raw.t AS t FULL JOIN (SELECT k, count(*) AS n FROM raw.c WHERE since < as_of() GROUP BY k) AS c ON c.k = t.k;
 --> FULL k comes from t, which the outer join may leave missing
 SELECT t.k FROM raw.t AS t JOIN raw.c AS c ON c.k = t.k WHERE greatest(t.ts, c.since) < as_of();
---> k | 0:k 1:k | c(k) t(k) | volatile GREATEST(t.ts, c.since) < AS_OF()
+--> k | 0:k 1:k | c(k) t(k) | volatile GREATEST(t.ts, c.since) < as_of()
 SELECT k, v FROM raw.t WHERE ts < as_of() - to_days(CAST(v AS INTEGER));
---> k | 0:k | t(k) | volatile AS_OF() - TO_DAYS(CAST(t.v AS INT))
+--> k | 0:k | t(k) | volatile as_of() - TO_DAYS(CAST(t.v AS INT))
 SELECT k, g.m FROM raw.t, generate_series(as_of() - INTERVAL 3 MONTH, as_of(), INTERVAL 1 MONTH) AS g(m);
---> k | 0:k | t(k) | volatile GENERATE_SERIES(AS_OF() - INTERVAL '3' MONTH, AS_OF(), INTERVAL '1' MONTH)
+--> k | 0:k | t(k) | volatile GENERATE_SERIES(as_of() - INTERVAL '3' MONTH, as_of(), INTERVAL '1' MONTH)
 SELECT t.k, s.w FROM raw.t AS t CROSS JOIN (SELECT max(w) AS w FROM raw.seg WHERE valid_from < as_of()) AS s;
---> k | 0:k | seg() t(k) | volatile seg.valid_from < AS_OF()
+--> k | 0:k | seg() t(k) | volatile seg.valid_from < as_of()
 
 -- functions: k
 SELECT k, random() AS r FROM raw.t;
