@@ -26,7 +26,8 @@ SELECT unnest(from_json(?, '[{"wave": "BIGINT", "table_name": "VARCHAR", "action
 """
 # Numbered: DuckDB counts the question marks of FROM before those of SET.
 TAKEN_IN = """
-UPDATE foretable.tables SET epoch = $1, refreshed_at = $2, as_of = CAST(done.line[2] AS TIMESTAMP), next_due = CAST(done.line[3] AS TIMESTAMP)
+UPDATE foretable.tables
+SET epoch = $1, refreshed_at = $2, as_of = CAST(done.line[2] AS TIMESTAMP), next_due = CAST(done.line[3] AS TIMESTAMP)
 FROM (SELECT unnest(from_json($3, '[["VARCHAR"]]')) AS line) AS done WHERE name = done.line[1]
 """
 FORGOTTEN = """

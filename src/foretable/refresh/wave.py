@@ -10,11 +10,12 @@ import duckdb
 from sqlglot import exp
 
 from foretable.compile.graph import Graph
-from foretable.errors import ForetableError
+from foretable.errors import ForetableError, RefreshFailed
 from foretable.progress import Listener, Progress, silent
 from foretable.refresh import history
 from foretable.refresh.changes import kept_histories
 from foretable.refresh.feeds.detect import detect
+from foretable.refresh.feeds.files import signatures
 from foretable.refresh.feeds.log import open_feed, prune
 from foretable.refresh.observe import observe, read_feeds
 from foretable.refresh.plan import Build, Plan, decide
@@ -46,6 +47,11 @@ class _TableError(Exception):
         self.error = error
 
 
+class _FilesMoved(Exception):
+    """Files of the named source were written while the wave read them."""
+
+
+TRIES = 3
 Planner = Callable[[State, dict[str, str]], Plan]
 
 
@@ -82,10 +88,18 @@ def run_wave(
         Told about every table.
     """
     failed: dict[str, ForetableError] = {}
+    tries = 0
     while True:
         work = _Work(connection, graph, clock, history.next_wave(connection), trigger, listen)
         try:
             built, planned = _attempt(work, planner, {name: error.message for name, error in failed.items()}, prune)
+        except _FilesMoved as moved:
+            tries += 1
+            if tries == TRIES:
+                raise RefreshFailed(
+                    f"its files changed during {TRIES} waves", where=moved.args[0], hint="write files elsewhere, and move them into place"
+                ) from None
+            continue
         except _TableError as failure:
             failed[failure.build.table] = failure.error
             history.record_failure(connection, graph, work.number, trigger, failure.build, str(failure.error))
@@ -121,6 +135,7 @@ def _attempt(work: _Work, planner: Planner, failed: dict[str, str], prune: bool)
     connection = work.connection
     started = history.utc_now()
     with wave(connection):
+        files = _files(work)
         state = look(connection, work.graph, work.clock, work.number)
         planned = planner(state, failed)
         built, state = _take_all(work, state, planned)
@@ -131,7 +146,15 @@ def _attempt(work: _Work, planner: Planner, failed: dict[str, str], prune: bool)
         _prune_logs(work, state, {done.table for done in built})
         history.record_sources(connection, work.graph, state, work.number)
         history.record_wave(connection, work.number, work.trigger, started)
+        if moved := [name for name, seen in _files(work).items() if seen != files[name]]:  # a folder is no snapshot
+            raise _FilesMoved(moved[0])
     return built, planned
+
+
+def _files(work: _Work) -> dict[str, dict[str, str]]:
+    """The signatures of the files behind each source that stands in files."""
+    root, sources = work.graph.project.root, work.graph.project.sources
+    return {name: signatures(work.connection, str(root / source.file)) for name, source in sources.items() if source.file is not None}
 
 
 def _take_all(work: _Work, state: State, planned: Plan) -> tuple[tuple[Built, ...], State]:

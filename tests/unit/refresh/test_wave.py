@@ -13,7 +13,7 @@ import pytest
 
 from foretable.compile import compile_project
 from foretable.declare.load import load_project
-from foretable.errors import DeclarationError
+from foretable.errors import DeclarationError, RefreshFailed
 from foretable.refresh import plan, run_wave
 from foretable.refresh.watermark import now
 from foretable.run import prepare
@@ -238,3 +238,31 @@ def test_kill_9_in_mid_wave_leaves_the_last_wave_whole(root, table):
     healed = refresh(root)
     assert "NO_DATA" not in actions(healed).values()
     assert read(root, counts) == [(6, 6, 2)]
+
+
+def test_files_that_are_written_during_a_wave_are_read_again(root, monkeypatch):
+    """A folder is no snapshot: what a wave has read of it must be what stands there when it commits."""
+    from foretable.refresh import step, wave
+
+    edit(root, "pipelines/shop.py", 'time="ordered_at"', 'time="ordered_at", file="orders/*.csv"')
+    (root / "orders").mkdir()
+    (root / "orders" / "1.csv").write_text("customer_id,ordered_at,amount\n1,2026-02-01 10:00:00,2.5\n1,2026-02-20 10:00:00,2.5\n")
+    with duckdb.connect(root / "warehouse.duckdb") as connection:
+        connection.execute("DROP TABLE raw.orders")
+    late, real = [2], step.take
+
+    def write_late(taken):
+        if taken.build.table == "features.orders" and late:
+            (root / "orders" / f"{late.pop()}.csv").write_text("customer_id,ordered_at,amount\n2,2026-02-01 10:00:00,7.5\n")
+        return real(taken)
+
+    monkeypatch.setattr(wave, "take", write_late)
+    refresh(root)
+    assert read(root, "FROM features.orders ORDER BY ALL") == [(1, 1), (2, 1)]
+    assert read(root, "SELECT customer_id FROM decisions.top") == [(2,), (1,)]
+    assert read(root, "SELECT wave, state FROM foretable.waves") == [(1, "SUCCEEDED")]
+    late.extend([5, 4, 3])
+    monkeypatch.setattr(wave, "take", write_late)
+    monkeypatch.setattr(wave, "TRIES", 2)
+    with pytest.raises(RefreshFailed, match="its files changed during 2 waves"):
+        refresh(root)

@@ -128,10 +128,10 @@ def _sign(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Signatures) 
     connection.execute(statement(_SIGNED, into=feed_table("files", feed.name)), [list(files), list(files.values())])
 
 
-def _list(connection: duckdb.DuckDBPyConnection, folder: Folder) -> dict[str, str]:
-    """Signatures of the files that the source has now, by path as DuckDB spells it."""
+def signatures(connection: duckdb.DuckDBPyConnection, glob: str) -> dict[str, str]:
+    """What tells the content of each file of a source from another, by path as DuckDB spells it."""
     files = {}
-    for (path,) in connection.execute(_LIST, [folder.glob]).fetchall():
+    for (path,) in connection.execute(_LIST, [glob]).fetchall():
         try:
             stat = Path(path).stat()
         except FileNotFoundError:
@@ -144,12 +144,12 @@ def _read_moved(connection: duckdb.DuckDBPyConnection, feed: Feed, folder: Folde
     """The signatures of all files, and the files that moved, whose sums are in a temporary table."""
     for _ in range(2):
         at = time.time_ns()
-        files = _list(connection, folder)
+        files = signatures(connection, folder.glob)
         moved = [file for file, signature in files.items() if known.get(file) != signature]
         if not moved and known.keys() == files.keys():
             return files, moved
         _read(connection, feed, folder, moved, all_of_them=len(moved) == len(files))
-        if _list(connection, folder) == files:
+        if signatures(connection, folder.glob) == files:
             return {file: _settled(signature, at) for file, signature in files.items()}, moved
     raise ForetableError(
         "its files change while they are read",
