@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -373,9 +373,9 @@ class World:
             listed = ", ".join(f"{column} {kind}" for column, kind in columns.items())
             self.run(f"CREATE TABLE {name} ({listed})")
 
-    def fill(self, random: Random) -> None:
-        self.run("; ".join(f"DELETE FROM {name}" for name in SCHEMAS))
-        for name in SCHEMAS:
+    def fill(self, names: Iterable[str], random: Random) -> None:
+        for name in names:
+            self.run(f"DELETE FROM {name}")
             self.insert(name, random.randrange(2, 9), random)
 
     def insert(self, name: str, count: int, random: Random) -> None:
@@ -389,13 +389,13 @@ class World:
         value = random.choice(VALUES[column])
         return value if value is None or kind != "VARCHAR" or isinstance(value, str) else random.choice(["0", "1", "01", "2"])
 
-    def remember(self) -> None:
-        self.run("; ".join(f"CREATE OR REPLACE TABLE old.{name[4:]} AS FROM {name}" for name in SCHEMAS))
-
-    def change(self, random: Random, analysis: Analysis) -> None:
+    def change(self, random: Random, analysis: Analysis) -> list[str]:
+        """Change some tables, of which copies are kept in layer ``old``; gives their names."""
         whole = {effect.table for effect in analysis.effects if not effect.columns}
         names = [name for name in analysis.reads if name not in whole or random.chance(0.15)]
-        for name in random.sample(names, min(len(names), random.choice([0, 1, 1, 1, 2]))):
+        changed = random.sample(names, min(len(names), random.choice([0, 1, 1, 1, 2])))
+        for name in changed:
+            self.run(f"CREATE OR REPLACE TABLE old.{name[4:]} AS FROM {name}")
             for _ in range(random.choice([1, 1, 2])):
                 row = random.randrange(9)
                 match random.one(insert=3, delete=3, update=4, clear=0.2):
@@ -412,6 +412,7 @@ class World:
                         )
                     case _:
                         self.run(f"DELETE FROM {name}")
+        return changed
 
 
 class Rebuild(Exception):
@@ -441,10 +442,10 @@ class Maintained:
                 node.replace(view)
         return render(fill(query, as_of))
 
-    def maintain(self, as_of: datetime) -> None:
+    def maintain(self, as_of: datetime, tables: list[str]) -> None:
         """Bring ``kept`` up to date by the plan alone."""
         run, width = self.world.run, len(self.analysis.key)
-        parts = [self.along(self.changed(effect), effect) for effect in self.analysis.effects]
+        parts = [self.along(self.changed(effect), effect) for effect in self.analysis.effects if effect.table in tables]
         if as_of != self.as_of:
             if self.analysis.volatile:
                 raise Rebuild
@@ -502,8 +503,8 @@ class Maintained:
         )
 
     def difference(self) -> list[tuple]:
-        full = self.text(self.as_of)
-        return self.world.run(f"(({full}) EXCEPT ALL (FROM kept)) UNION ALL ((FROM kept) EXCEPT ALL ({full}))").fetchall()
+        self.world.run(f"CREATE OR REPLACE TEMP TABLE whole AS {self.text(self.as_of)}")
+        return self.world.run("((FROM whole) EXCEPT ALL (FROM kept)) UNION ALL ((FROM kept) EXCEPT ALL (FROM whole))").fetchall()
 
 
 def same(columns: tuple[str, ...]) -> str:
@@ -524,7 +525,6 @@ def attempt(world: World, seed: int, outcome: Outcome, rounds: int) -> None:
     text, keys = Generator(seed).top()
     random = Random(seed)
     try:
-        world.fill(random)
         query = deterministic(spliced(text), SCHEMAS, {})
         world.run(render(fill(query, START)))
     except duckdb.Error as error:
@@ -540,18 +540,17 @@ def attempt(world: World, seed: int, outcome: Outcome, rounds: int) -> None:
         outcome.counts[shape] += 1
     maintained = Maintained(world, query, keys, analysis, random.moment())
     for _ in range(rounds):
-        world.fill(random)
+        world.fill(analysis.reads, random)
         if not maintained.unique():
             continue
         maintained.rebuild()
         for _ in range(5):
-            world.remember()
-            world.change(random, analysis)
+            tables = world.change(random, analysis)
             as_of = random.moment() if random.chance(0.2 if analysis.volatile else 0.5) else maintained.as_of
             if not maintained.unique():
                 break
             try:
-                maintained.maintain(as_of)
+                maintained.maintain(as_of, tables)
                 outcome.counts["refreshes"] += 1
             except Rebuild:
                 outcome.counts["rebuilds"] += 1

@@ -65,7 +65,7 @@ def test_feature_views_in_ibis_are_incremental(project):
         "a subquery reads it without comparing a column with the key"
     }
     assert not any(analysis.volatile for analysis in found.values())
-    assert [effect.path for effect in found["dimension"].effects if effect.table == "raw.products"][0][0].gives == ("customer_id",)
+    assert next(effect.path for effect in found["dimension"].effects if effect.table == "raw.products")[0].gives == ("customer_id",)
     assert found["asof"].unique == (("raw.days", ("day", "customer_id")),)
     assert {len(analysis.restricted) for name, analysis in found.items() if name in ("union", "semi", "asof")} == {2}
     day = "DATE_TRUNC('DAY', timezone('Europe/Berlin', timezone('UTC', as_of())))"
