@@ -49,9 +49,11 @@ def _rule_across(name: str, columns: Columns, key: tuple[str, ...], project: Pro
     declared = project.schemas.get(name)
     if declared is None:
         return ""
-    if name.startswith("clean."):
-        return "rows that break a rule are put aside, and which ones lie in quarantine is told for the whole table"
-    across = [rule.name for rule in all_rules(declared.schema, _rows(columns)) if not rule.per_row]
+    rules = all_rules(declared.schema, _rows(columns))
+    unsettled = [rule.name for rule in rules if not rule.is_settled]
+    if unsettled:
+        return f"its rule {unsettled[0]} may come out otherwise for a row that did not change"
+    across = [rule.name for rule in rules if not rule.per_row]
     across += [f"unique({', '.join(unique)})" for unique in unique_keys(declared.schema, columns) if not _holds(unique, key)]
     return f"its rule {across[0]} looks at all rows" if across else ""
 

@@ -10,6 +10,8 @@ re-driven, because a refresh no longer finds it broken, or because a load replac
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +22,7 @@ from foretable.quality.check import broken_rules, refuse, structure
 from foretable.quality.relation import Relation, exists, relation, spelt
 from foretable.quality.rules import table_rules
 from foretable.quality.verdict import judge
-from foretable.sql import column, statement, table
+from foretable.sql import column, parse, statement, table
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS $quarantine (
@@ -56,8 +58,12 @@ CREATE OR REPLACE TEMP TABLE foretable_open AS
 SELECT rowid AS id, rule, CAST(row AS VARCHAR) AS text,
        row_number() OVER (PARTITION BY rule, CAST(row AS VARCHAR) ORDER BY rowid) AS copy
 FROM $quarantine
-WHERE table_name = ? AND redriven_at IS NULL
+WHERE table_name = ? AND redriven_at IS NULL AND $concerned
 """
+
+_AMONG = "$held IN (SELECT $key FROM $keys AS keys)"
+
+_WAITING = "SELECT count(*) FROM $quarantine WHERE table_name = ? AND redriven_at IS NULL"
 
 _KNOWN = """
 DELETE FROM foretable_held AS h
@@ -83,12 +89,20 @@ ORDER BY batch, rule, column_name
 """
 
 
+@dataclass(frozen=True)
+class Keys:
+    """The keys whose rows are staged: a table of ``k1``, ``k2``, …, and the columns of the rows that these are."""
+
+    table: str
+    columns: tuple[str, ...]
+
+
 def quarantine_of(name: str) -> str:
     """``quarantine.telco`` for ``raw.telco``."""
     return f"quarantine.{name.rsplit('.', 1)[-1]}"
 
 
-def split_clean(connection: duckdb.DuckDBPyConnection, staged: str, target: str, schema: Any, wave: int) -> int:
+def split_clean(connection: duckdb.DuckDBPyConnection, staged: str, target: str, schema: Any, wave: int, keys: Keys | None = None) -> int:
     """Take the rows that break a rule out of a staged table and keep them in quarantine.
 
     Runs inside the caller's transaction. What is still broken is recorded once, however often the table
@@ -105,11 +119,14 @@ def split_clean(connection: duckdb.DuckDBPyConnection, staged: str, target: str,
         A ``pandera.ibis.DataFrameSchema``.
     wave
         Number of the refresh wave.
+    keys
+        Only the rows of these keys are staged: what lies in quarantine of any other stays as it is. No
+        rule may look at rows of several keys. None: the staged rows are all there are.
 
     Returns
     -------
     int
-        How many rows were held back.
+        How many rows of ``target`` lie in quarantine now, whichever were staged.
 
     Raises
     ------
@@ -119,13 +136,21 @@ def split_clean(connection: duckdb.DuckDBPyConnection, staged: str, target: str,
     checked = relation(connection, staged)
     refuse(structure(checked, schema, target))
     judge(connection, staged, None, schema)
-    count = hold(connection, staged, target, wave, lasting=True)
+    hold(connection, staged, target, wave, lasting=True, keys=keys)
     connection.execute("DROP TABLE foretable_verdicts")
     refuse(broken_rules(connection, checked, table_rules(schema, checked.rows()), target))
-    return count
+    return _waiting(connection, target)
 
 
-def hold(connection: duckdb.DuckDBPyConnection, staged: str, target: str, batch: int, *, lasting: bool = False) -> int:
+def _waiting(connection: duckdb.DuckDBPyConnection, target: str) -> int:
+    if not exists(connection, quarantine_of(target)):
+        return 0
+    return int(connection.execute(statement(_WAITING, quarantine=table(quarantine_of(target))), [target]).fetchall()[0][0])
+
+
+def hold(
+    connection: duckdb.DuckDBPyConnection, staged: str, target: str, batch: int, *, lasting: bool = False, keys: Keys | None = None
+) -> int:
     """Move the rows with a verdict from a staged table to quarantine; copies are only taken out.
 
     Parameters
@@ -133,6 +158,8 @@ def hold(connection: duckdb.DuckDBPyConnection, staged: str, target: str, batch:
     lasting
         The staged rows are all that the table will hold: rows in quarantine that are not broken any
         more leave it, and those that still are stay as they are.
+    keys
+        They are all that it will hold of these keys.
 
     Returns
     -------
@@ -147,7 +174,8 @@ def hold(connection: duckdb.DuckDBPyConnection, staged: str, target: str, batch:
         connection.execute("CREATE SCHEMA IF NOT EXISTS quarantine")
         connection.execute(statement(_TABLE, quarantine=table(quarantine)))
         if lasting:
-            connection.execute(statement(_OPEN, quarantine=table(quarantine)), [target])
+            concerned = _among(keys, columns) if keys is not None else exp.true()
+            connection.execute(statement(_OPEN, quarantine=table(quarantine), concerned=concerned), [target])
             connection.execute(statement(_GONE, quarantine=table(quarantine)), [now()])
             connection.execute(_KNOWN)
             connection.execute("DROP TABLE foretable_open")
@@ -156,6 +184,22 @@ def hold(connection: duckdb.DuckDBPyConnection, staged: str, target: str, batch:
     connection.execute(statement("DELETE FROM $staged WHERE rowid IN (SELECT id FROM foretable_verdicts)", staged=table(staged)))
     connection.execute("DROP TABLE foretable_held")
     return count
+
+
+def _among(keys: Keys, columns: dict[str, str]) -> Any:
+    """Whether a row in quarantine has one of the keys; told by what the row's JSON says, so that NULL is a key like any other."""
+    spelled = {name.lower(): name for name in columns}
+    names = [spelled[name.lower()] for name in keys.columns]
+    values = exp.select(*(exp.alias_(column(f"k{number + 1}"), name, quoted=True) for number, name in enumerate(names)))
+    key = _key_text(row_json({name: columns[name] for name in names}, "keys"), names)
+    return parse(statement(_AMONG, held=_key_text(exp.column("row"), names), key=key, keys=values.from_(table(keys.table)).subquery()))
+
+
+def _key_text(row: Any, names: Sequence[str]) -> Any:
+    """The values of some columns of a row that is JSON, as the text of a JSON array."""
+    paths = [exp.Literal.string(f"/{name.replace('~', '~0').replace('/', '~1')}") for name in names]
+    values = exp.Anonymous(this="json_extract", expressions=[row, exp.Array(expressions=paths)])
+    return exp.cast(exp.Anonymous(this="to_json", expressions=[values]), "text")
 
 
 def supersede(connection: duckdb.DuckDBPyConnection, target: str) -> None:

@@ -34,6 +34,13 @@ class Rule:
     predicate: ir.BooleanValue
     per_row: bool = True
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it looks at its table alone: at no clock, no chance, no other table."""
+        import ibis.expr.operations as ops
+
+        return not self.predicate.op().find((ops.Impure, ops.Subquery))
+
 
 def row_rules(schema: Any, rows: ir.Table) -> list[Rule]:
     """The rules that a row keeps or breaks by itself, so that a table can be split in one statement.

@@ -9,7 +9,8 @@ from sqlglot import exp
 
 from foretable.compile.graph import Compiled, Graph
 from foretable.errors import QualityViolation
-from foretable.quality import require, split_clean
+from foretable.quality import Keys, require, split_clean
+from foretable.refresh.restrict import DIRTY
 from foretable.refresh.stage import STAGED
 from foretable.sql import column, render, statement, table
 
@@ -23,19 +24,25 @@ def keep_declared(connection: duckdb.DuckDBPyConnection, compiled: Compiled) -> 
             connection.execute(drop)
 
 
-def require_rules(connection: duckdb.DuckDBPyConnection, graph: Graph, compiled: Compiled, wave: int) -> int:
+def require_rules(connection: duckdb.DuckDBPyConnection, graph: Graph, compiled: Compiled, wave: int, *, dirty: bool) -> int:
     """Check the staged rows: layer ``clean`` sends bad ones to quarantine, every other layer refuses.
+
+    Parameters
+    ----------
+    dirty
+        Only the rows of the dirty keys are staged.
 
     Returns
     -------
     int
-        How many rows went to quarantine.
+        How many rows of the table lie in quarantine now.
     """
     declared = graph.project.schemas.get(compiled.name)
     if declared is None:
         return 0
     if compiled.name.startswith("clean."):
-        return int(split_clean(connection, "staged", compiled.name, declared.schema, wave))
+        keys = Keys(DIRTY, compiled.analysis.key) if dirty else None
+        return int(split_clean(connection, "staged", compiled.name, declared.schema, wave, keys))
     require(connection, "staged", declared.schema, name=compiled.name)
     return 0
 

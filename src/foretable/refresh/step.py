@@ -26,7 +26,11 @@ from foretable.refresh.write import CHANGED, Written, few, find_changed, log_cha
 
 @dataclass(frozen=True)
 class Built:
-    """What a wave did to one table; ``timings`` gives seconds per step."""
+    """What a wave did to one table.
+
+    ``quarantined`` counts its rows that lie in quarantine now, whichever were computed; ``timings`` gives
+    seconds per step.
+    """
 
     table: str
     action: str
@@ -129,14 +133,14 @@ def _some(step: Step, dirty: int) -> Built:
     """Recompute the dirty keys."""
     with step.timed("compute"):
         stage_dirty(step.connection, step.compiled, step.build.as_of, dict(step.state.champions))
-    _check(step)
+    quarantined = _check(step, dirty=True)
     with step.timed("diff"):
         written = find_changed(step.connection, step.compiled, dirty=True)
     held = step.state.tables[step.build.table].row_count
     written = replace(written, row_count=held + written.inserted - written.deleted)
     with step.timed("write"):
         _write(step, written)
-    return _built(step, written, dirty=dirty)
+    return _built(step, written, dirty=dirty, quarantined=quarantined)
 
 
 def _write(step: Step, written: Written) -> None:
@@ -162,7 +166,7 @@ def _full(step: Step, dirty: int | None) -> Built:
     """Recompute every row."""
     with step.timed("compute"):
         stage_all(step.connection, step.compiled, step.build.as_of, dict(step.state.champions))
-    quarantined = _check(step)
+    quarantined = _check(step, dirty=False)
     if step.build.action == "REINITIALIZE":
         written = _anew(step)
     elif step.compiled.entity is None:
@@ -172,10 +176,10 @@ def _full(step: Step, dirty: int | None) -> Built:
     return _built(step, written, dirty=dirty, quarantined=quarantined)
 
 
-def _check(step: Step) -> int:
+def _check(step: Step, *, dirty: bool) -> int:
     with step.timed("check"):
         keep_declared(step.connection, step.compiled)
-        quarantined = require_rules(step.connection, step.graph, step.compiled, step.wave)
+        quarantined = require_rules(step.connection, step.graph, step.compiled, step.wave, dirty=dirty)
         require_key(step.connection, step.compiled)
         require_determined(step.connection, step.compiled)
     return quarantined
@@ -216,7 +220,7 @@ def _without_key(step: Step) -> Written:
     return Written(count, 0, step.state.tables[step.build.table].row_count, count)
 
 
-def _built(step: Step, written: Written, *, dirty: int | None, quarantined: int = 0) -> Built:
+def _built(step: Step, written: Written, *, dirty: int | None, quarantined: int) -> Built:
     build = step.build
     return Built(
         build.table, build.action, "; ".join([build.reason, *step.notes]), build.as_of, written.row_count, quarantined,
