@@ -463,9 +463,8 @@ class Maintained:
             rows = f"SELECT r.* FROM {qualified(found[place])} AS r SEMI JOIN dirty AS d ON {same(columns)}"
             run(f"CREATE OR REPLACE TEMP VIEW restricted_{place} AS {rows}")
         mine = same(self.analysis.key)
-        run(
-            f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT r.* FROM ({self.text(as_of, restricted=True)}) AS r SEMI JOIN dirty AS d ON {mine}"
-        )
+        rows = f"SELECT r.* FROM ({self.text(as_of, restricted=True)}) AS r SEMI JOIN dirty AS d ON {mine}"
+        run(f"CREATE OR REPLACE TEMP TABLE fresh AS {rows}")
         run(f"DELETE FROM kept AS r USING dirty AS d WHERE {mine}")
         run("INSERT INTO kept FROM fresh")
 

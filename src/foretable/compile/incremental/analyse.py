@@ -8,9 +8,10 @@ from itertools import combinations
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from foretable.compile.asof import AS_OF, is_call
 from foretable.compile.expanded import Unreadable
 from foretable.compile.incremental.allowed import check
-from foretable.compile.incremental.found import Found, Reach, Refused, Why
+from foretable.compile.incremental.found import Found, Lost, Reach, Refused, Why, shown, together
 from foretable.compile.incremental.push import push
 from foretable.compile.incremental.reads import reads_of
 from foretable.compile.incremental.shape import Analysis, Boundary, Effect
@@ -29,6 +30,8 @@ _EXACT = (
 """Types in which equal values are the same value."""
 
 _ODD = (SqlglotError, AttributeError, KeyError, ValueError, TypeError, IndexError, RecursionError)
+
+_UNSEEN = Why("it stands where no table is looked for", "join it")
 
 
 def analyse(
@@ -81,7 +84,7 @@ def _best(
     for size in range(len(keys), 0, -1):
         for names in combinations(range(len(keys)), size):
             chosen = tuple(frozenset({keys[number]}) for number in names)
-            pushed = push(tree, context, chosen, None, Why("it reads no table by the key"))
+            pushed = _whole(tree, push(tree, context, chosen, None, Why("it reads no table by the key")))
             found.append(_concluded(tree, pushed, tuple(spelled[number] for number in names), context, reads))
     return min(found, key=_cost)
 
@@ -89,6 +92,17 @@ def _best(
 def _cost(found: Analysis) -> tuple[int, ...]:
     whole = sum(not effect.columns for effect in found.effects)
     return bool(found.reason), whole, bool(found.volatile), -len(found.restricted), -len(found.key)
+
+
+def _whole(tree: exp.Expr, pushed: Found) -> Found:
+    """The findings, with what was not looked at added as lost: what stands under an unused WITH does nothing."""
+    used = {node.name.lower() for node in tree.find_all(exp.Table) if PLACE not in node.meta}
+    idle = {id(node) for cte in tree.find_all(exp.CTE) if cte.alias.lower() not in used for node in cte.walk()}
+    seen = {reach.place for reach in pushed.reaches} | {lost.place for lost in pushed.lost}
+    tables = [node for node in tree.find_all(exp.Table) if PLACE in node.meta and id(node) not in idle]
+    lost = [Lost(node.meta[PLACE], node.meta[TABLE], _UNSEEN) for node in tables if node.meta[PLACE] not in seen]
+    calls = [node for node in tree.find_all(exp.Anonymous) if is_call(node, AS_OF) and id(node) not in pushed.clocks | idle]
+    return together([pushed, Found(lost=tuple(lost), ticks=tuple(shown(node.parent or node) for node in calls))])
 
 
 def _concluded(tree: exp.Expr, pushed: Found, key: tuple[str, ...], context: Context, reads: Mapping[str, tuple[str, ...]]) -> Analysis:

@@ -41,9 +41,9 @@ def _use(level: Level, call: exp.Expr) -> Found:
     for row in _rows(moment):
         edges = _edges(level, row, moment)
         if edges is None:
-            return Found(ticks=(shown(moment.parent or moment),))
+            return Found(ticks=(shown(moment.parent or moment),), clocks=frozenset({id(call)}))
         found += edges
-    return Found(edges=tuple(found))
+    return Found(edges=tuple(found), clocks=frozenset({id(call)}))
 
 
 def _is_moment(node: exp.Expr) -> bool:

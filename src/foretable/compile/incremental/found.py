@@ -72,7 +72,8 @@ class Lost:
 class Found:
     """The findings about a query or a part of it.
 
-    ``ticks`` are uses of the clock that are no edge, as text; ``unique`` are columns of tables that must be unique.
+    ``ticks`` are uses of the clock that are no edge, as text; ``unique`` are columns of tables that must be unique;
+    ``clocks`` are all calls of ``as_of()`` that were looked at, by identity.
     """
 
     reaches: tuple[Reach, ...] = ()
@@ -80,6 +81,7 @@ class Found:
     lost: tuple[Lost, ...] = ()
     ticks: tuple[str, ...] = ()
     unique: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    clocks: frozenset[int] = frozenset()
 
     def along(self, tails: Sequence[Path]) -> Found:
         """The same, each way to the key going on along every tail."""
@@ -99,4 +101,5 @@ def together(parts: Iterable[Found]) -> Found:
         tuple(dict.fromkeys(lost for part in listed for lost in part.lost)),
         tuple(dict.fromkeys(tick for part in listed for tick in part.ticks)),
         tuple(dict.fromkeys(one for part in listed for one in part.unique)),
+        frozenset[int]().union(*(part.clocks for part in listed)),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from foretable.compile.deterministic import deterministic
-from foretable.compile.incremental import Analysis, analyse
+from foretable.compile.incremental import Analysis, analyse, push
 from foretable.compile.spliced import spliced
 from foretable.declare.project import Macro
 from foretable.sql import render
@@ -118,3 +118,14 @@ def test_names_keep_the_spelling_of_their_table():
         told(found)
         == "Customer_ID | 0:customerID | fees(PLAN)>telco(Plan->customerID) telco(customerID) | telco(customerID): Month ~ as_of()"
     )
+
+
+def test_what_is_not_looked_at_counts_as_lost(monkeypatch):
+    monkeypatch.setattr(push, "_queries", lambda parts: iter(()))
+    text = "SELECT k FROM raw.c AS c WHERE EXISTS (SELECT 1 FROM raw.plans AS p WHERE p.k = c.k AND p.valid_from < as_of())"
+    assert told(said(text)) == "k | 0:k | c(k) plans() | volatile p.valid_from < as_of()"
+
+
+def test_what_stands_under_an_unused_with_rebuilds_nothing_else():
+    found = said("WITH w AS (SELECT k FROM raw.t WHERE ts < as_of()) SELECT k, segment FROM raw.t JOIN raw.c USING (k)")
+    assert told(found) == "k | 1:k 2:k | c(k) t(k)"
