@@ -18,7 +18,7 @@ from foretable.refresh.watermark import is_late, source_watermark
 from foretable.registry import champions, declarations
 
 TABLES = "SELECT name, definition, as_of, row_count, epoch, models, rules, refreshed_at FROM foretable.tables"
-EXISTING = "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE database_name = current_database()"
+EXISTING = "SELECT lower(schema_name || '.' || table_name), column_count FROM duckdb_tables() WHERE database_name = current_database()"
 
 
 def observe(connection: duckdb.DuckDBPyConnection, graph: Graph, clock: datetime) -> State:
@@ -40,7 +40,7 @@ def observe(connection: duckdb.DuckDBPyConnection, graph: Graph, clock: datetime
         feeds=read_feeds(connection, graph),
         champions={name: version for name, version in champions(connection).items() if name in graph.project.models},
         trained=_trained(connection, graph),
-        existing=frozenset(name.lower() for (name,) in there),
+        existing=frozenset(name for name, width in there if name not in graph.tables or width == len(graph.tables[name].columns)),
         rules={name: schema.fingerprint for name, schema in graph.project.schemas.items()},
         suspended=suspended(connection),
     )

@@ -145,10 +145,12 @@ def decide(
         Tables that it reads, which the same wave has not refreshed yet: they may change.
     """
     before = state.tables.get(name)
-    if before is None or name not in state.existing:
-        return Build(name, "REINITIALIZE", "new table" if before is None else "the table is gone", as_of)
+    if before is None:
+        return Build(name, "REINITIALIZE", "new table", as_of)
     if before.definition != graph.tables[name].fingerprint:
         return Build(name, "REINITIALIZE", "its definition changed", as_of)
+    if name not in state.existing:
+        return Build(name, "REINITIALIZE", "the table is gone, or has other columns", as_of)
     if reason := "asked for" if full_refresh else _rebuild(graph, state, name, before, training):
         return Build(name, "FULL", reason, as_of)
     if graph.tables[name].analysis.reason:

@@ -44,7 +44,8 @@ class State:
 
     ``feeds`` tells, by table and columns, since when changes are logged and which wave logged the last
     one; ``champions`` gives the version that ``predict_<model>`` calls; ``trained`` the models with a
-    version that matches their declaration; ``existing`` the tables that are really there; ``rules`` the
+    version that matches their declaration; ``existing`` the tables that are really there, with as many columns
+    as declared; ``rules`` the
     fingerprints of the declared schemas; ``suspended`` the tables that are not to be refreshed, and why.
     """
 

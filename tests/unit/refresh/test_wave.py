@@ -266,3 +266,12 @@ def test_files_that_are_written_during_a_wave_are_read_again(root, monkeypatch):
     monkeypatch.setattr(wave, "TRIES", 2)
     with pytest.raises(RefreshFailed, match="its files changed during 2 waves"):
         refresh(root)
+
+
+def test_a_table_that_somebody_gave_other_columns_is_made_anew(root):
+    refresh(root)
+    with duckdb.connect(root / "warehouse.duckdb") as connection:
+        connection.execute("ALTER TABLE features.orders ADD COLUMN mine INTEGER")
+    done = refresh(root)
+    assert actions(done) == {"features.orders": "REINITIALIZE", "features.spend": "NO_DATA", "decisions.top": "NO_DATA"}
+    assert [row[0] for row in read(root, "DESCRIBE features.orders")] == ["customer_id", "n"]
