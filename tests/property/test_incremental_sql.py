@@ -126,8 +126,14 @@ class Generator:
         return " ".join(parts), scope
 
     def join(self, depth: int, scope: Scope, around: Scope | None) -> str:
-        kind = self.random.one(JOIN=6, LEFT=6, RIGHT=1.5, FULL=1.5, SEMI=1, ANTI=1, CROSS=0.7, LATERAL=1, ASOF=0.6, COMMA=0.7)
+        kind = self.random.one(JOIN=6, LEFT=6, RIGHT=1.5, FULL=1.5, SEMI=1, ANTI=1, CROSS=0.7, LATERAL=1, ASOF=0.6, COMMA=0.7, MADE=0.4)
         alias = self.alias()
+        if kind == "MADE":
+            number = self.random.choice(
+                [f"range({self.random.randrange(3)})", "unnest([1, 2])", f"unnest([{(scope.columns('INTEGER') or ['1'])[0]}])"]
+            )
+            scope.tables[alias] = {"i": "OTHER"}
+            return f"CROSS JOIN {number} AS {alias}(i)"
         if kind == "LATERAL":
             inside = self.correlated(scope, depth)
             side = self.random.choice(["JOIN", "LEFT JOIN"])
@@ -244,7 +250,14 @@ class Generator:
 
     def test(self, scope: Scope, depth: int) -> str:
         text, _ = self.correlated(scope, depth - 1)
-        kind = self.random.one(EXISTS=3, NOT=2, IN=3, NOT_IN=1, scalar=2)
+        kind = self.random.one(EXISTS=3, NOT=2, IN=3, NOT_IN=1, scalar=2, grouped=1, tuple=0.7)
+        if kind == "grouped":
+            body = text[text.index("FROM") :]
+            return f"EXISTS (SELECT count(*) {body} HAVING count(*) > {self.random.randrange(3)})"
+        pair = [name for name in ("k", "k2", "p") if scope.named(name)][:2]
+        if kind == "tuple" and len(pair) == 2:
+            inside, _ = self.query(0, pair)
+            return f"({', '.join(scope.named(name)[0] for name in pair)}) IN (SELECT {', '.join(pair)} FROM ({inside}) AS {self.alias()})"
         if kind in ("EXISTS", "NOT"):
             body = text[text.index("FROM") :]
             return f"{'NOT ' if kind == 'NOT' else ''}EXISTS (SELECT 1 {body})"
@@ -282,6 +295,12 @@ class Generator:
             outputs["n"] = (f"({self.scalar(scope, depth - 1)})", "BIGINT")
         elif self.random.chance(0.15) and scope.columns("TIMESTAMP"):
             outputs["n"] = (f"CAST({self.clock(scope.columns('TIMESTAMP'))} AS BIGINT)", "BIGINT")
+        if self.random.chance(0.07):
+            outputs["b"] = (f"unnest([{self.random.choice([*scope.columns('INTEGER'), '1'])}, 2])", "INTEGER")
+        if self.random.chance(0.05) and "k" in outputs and "v" in outputs:
+            inside, columns = self.plain(outputs, text + clause)
+            alias, keys = self.alias(), self.random.choice(["k", "k, v", "v"])
+            return f"SELECT * FROM (SELECT DISTINCT ON ({keys}) * FROM ({inside}) AS {alias} ORDER BY {keys})", columns
         tail = f" QUALIFY {self.window(scope)} <= 2" if self.random.chance(0.06) else ""
         return self.plain(outputs, text + clause + tail, distinct=self.random.chance(0.1))
 
