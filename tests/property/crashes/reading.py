@@ -44,7 +44,8 @@ CREATE DYNAMIC TABLE decisions.version AS SELECT max(version) AS version FROM ra
 """
 READ = """
 SELECT (SELECT version FROM decisions.version), (SELECT score / 2 FROM decisions.top)::BIGINT,
-    max(a.version), max(b.newest), max(s.score / 2)::BIGINT, count(*), count(*) FILTER (WHERE a.version IS DISTINCT FROM b.newest OR s.score IS DISTINCT FROM 2 * a.version)
+    max(a.version), max(b.newest), max(s.score / 2)::BIGINT, count(*),
+    count(*) FILTER (WHERE a.version IS DISTINCT FROM b.newest OR s.score IS DISTINCT FROM 2 * a.version)
 FROM features.newest AS a FULL JOIN features.marks AS b ON b.customer_id = a.customer_id
 FULL JOIN predictions.score AS s ON s.customer_id = a.customer_id
 """
