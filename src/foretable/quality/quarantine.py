@@ -174,7 +174,7 @@ def hold(
         connection.execute("CREATE SCHEMA IF NOT EXISTS quarantine")
         connection.execute(statement(_TABLE, quarantine=table(quarantine)))
         if lasting:
-            concerned = _among(keys, columns) if keys is not None else exp.true()
+            concerned = _among(keys, staged, columns) if keys is not None else exp.true()
             connection.execute(statement(_OPEN, quarantine=table(quarantine), concerned=concerned), [target])
             connection.execute(statement(_GONE, quarantine=table(quarantine)), [now()])
             connection.execute(_KNOWN)
@@ -186,13 +186,17 @@ def hold(
     return count
 
 
-def _among(keys: Keys, columns: dict[str, str]) -> Any:
-    """Whether a row in quarantine has one of the keys; told by what the row's JSON says, so that NULL is a key like any other."""
+def _among(keys: Keys, staged: str, columns: dict[str, str]) -> Any:
+    """Whether a row in quarantine has one of the keys; told by what the row's JSON says, so that NULL is a key like any other.
+
+    Under a collation ``a`` is staged where ``A`` is a key: the keys of staged rows count too.
+    """
     spelled = {name.lower(): name for name in columns}
     names = [spelled[name.lower()] for name in keys.columns]
-    values = exp.select(*(exp.alias_(column(f"k{number + 1}"), name, quoted=True) for number, name in enumerate(names)))
+    given = exp.select(*(exp.alias_(column(f"k{number + 1}"), name, quoted=True) for number, name in enumerate(names)))
+    both = exp.union(given.from_(table(keys.table)), exp.select(*map(column, names)).from_(table(staged)), distinct=False)
     key = _key_text(row_json({name: columns[name] for name in names}, "keys"), names)
-    return parse(statement(_AMONG, held=_key_text(exp.column("row"), names), key=key, keys=values.from_(table(keys.table)).subquery()))
+    return parse(statement(_AMONG, held=_key_text(exp.column("row"), names), key=key, keys=both.subquery()))
 
 
 def _key_text(row: Any, names: Sequence[str]) -> Any:

@@ -13,7 +13,7 @@ import pytest
 
 from foretable.errors import DeclarationError, QualityViolation, UsageError
 from foretable.quality.check import check_table
-from foretable.quality.quarantine import hold, recount, split_clean
+from foretable.quality.quarantine import Keys, hold, recount, split_clean
 from foretable.quality.redrive import quarantined, redrive
 from foretable.quality.verdict import judge
 from foretable.warehouse import ensure_catalog, wave
@@ -126,6 +126,75 @@ def test_a_structure_that_is_wrong_or_a_rule_of_the_whole_stops_the_wave(warehou
     whole = pa.DataFrameSchema({"id": pa.Column(int, pa.Check(lambda d: d.table[d.key].max() > 10, error="ids above 10"))})
     with pytest.raises(QualityViolation, match="does not hold as a whole: ids above 10"):
         refresh(warehouse, "(1, 5)", 1, whole)
+
+
+def by_key(connection: duckdb.DuckDBPyConnection, rows: str, dirty: str, number: int) -> int:
+    """Refresh ``clean.orders``, of which ``rows`` are all those of the dirty keys; ``bad`` says which break its rule."""
+    with wave(connection):
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {rows}")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE dirty AS {dirty}")
+        names = [name for name, *_ in connection.execute("DESCRIBE staged").fetchall() if name != "bad"]
+        schema = pa.DataFrameSchema({"bad": pa.Column(int, pa.Check.eq(0))}, unique=names)
+        return split_clean(connection, "staged", "clean.orders", schema, number, Keys("temp.main.dirty", tuple(map(str.upper, names))))
+
+
+STATE = "batch, redriven_at IS NULL"
+VALUES = [
+    ("1.50::DECIMAL(9,2)", "1.05::DECIMAL(9,2)"),
+    ("12345678901234567890.12::DECIMAL(38,2)", "12345678901234567890.13::DECIMAL(38,2)"),
+    ("TIMESTAMP '2024-01-02 03:04:05'", "TIMESTAMP '2024-01-02 03:04:05.000001'"),
+    ("TIMESTAMPTZ '2024-01-02 03:04:05+02'", "TIMESTAMPTZ '2024-01-02 03:04:05+01'"),
+    ("TIMESTAMP_NS '2024-01-02 03:04:05.123456789'", "TIMESTAMP_NS '2024-01-02 03:04:05.123456788'"),
+    ("DATE '2024-01-02'", "DATE '2024-01-03'"),
+    ("TIME '01:02:03.5'", "TIME '01:02:03'"),
+    ("170141183460469231731687303715884105727", "170141183460469231731687303715884105726"),
+    ("9007199254740993", "9007199254740992"),
+    ("true", "false"),
+    ("'a\"b,é'", "'a\"b'"),
+    ("'null'", "NULL::VARCHAR"),
+    ("'1'", "'01'"),
+    ("''", "NULL::VARCHAR"),
+    ("'\\xAA\\x00'::BLOB", "'\\xAA'::BLOB"),
+    ("'a'::ENUM ('a', 'b')", "'b'::ENUM ('a', 'b')"),
+    ("'00000000-0000-0000-0000-000000000001'::UUID", "'00000000-0000-0000-0000-000000000002'::UUID"),
+    ("NULL::BIGINT", "0::BIGINT"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), [*VALUES, *(pair[::-1] for pair in VALUES)])
+def test_only_rows_of_the_keys_that_were_computed_leave_quarantine(warehouse, one, other):
+    bad, good = (f"SELECT {one} AS k, {sign}::BIGINT AS bad" for sign in (1, 0))
+    both = f"{bad} UNION ALL SELECT {other}, 1"
+    assert by_key(warehouse, both, f"SELECT {one} AS k1 UNION ALL SELECT {other}", 1) == 2
+    assert by_key(warehouse, bad, f"SELECT {one} AS k1", 2) == 2, "what is still broken stays as it was"
+    assert kept(warehouse, STATE) == [(1, True), (1, True)]
+    assert by_key(warehouse, f"{good} LIMIT 1", f"SELECT {one} AS k1", 3) == 1
+    assert kept(warehouse, STATE) == [(1, False), (1, True)]
+    assert by_key(warehouse, f"{bad} LIMIT 0", f"SELECT {other} AS k1", 4) == 0, "gone, not corrected"
+    assert warehouse.execute("SELECT row_count, redriven FROM foretable.quarantine_log").fetchall() == [(2, 2)]
+
+
+def test_a_key_of_several_columns_is_compared_as_a_whole_with_its_nulls(warehouse):
+    keys = ["1, NULL, 'x'", "1, 2.0, 'x'", "NULL, NULL, 'x'", "NULL, NULL, NULL", "2, NULL, 'x'"]
+
+    def rows(keys):
+        return f"""SELECT col0::INT AS "a/b~c ""d", col1::DECIMAL(4,1) AS "row", col2::VARCHAR AS "K3", 1::BIGINT AS bad
+            FROM (VALUES {", ".join(f"({key})" for key in keys)})"""
+
+    def dirty(keys):
+        return f'SELECT * EXCLUDE (bad) RENAME ("a/b~c ""d" AS k1, "row" AS k2, "K3" AS k3) FROM ({rows(keys)})'
+
+    assert by_key(warehouse, rows(keys), dirty(keys), 1) == len(keys)
+    for number, key in enumerate(keys):
+        assert by_key(warehouse, f"{rows([key])} LIMIT 0", dirty([key]), number + 2) == len(keys) - number - 1
+        assert [still for _, still in kept(warehouse, STATE)] == [False] * (number + 1) + [True] * (len(keys) - number - 1)
+
+
+def test_under_a_collation_the_rows_that_were_staged_count(warehouse):
+    rows = "SELECT k COLLATE nocase AS k, 1::BIGINT AS bad FROM (VALUES ('a'), ('b')) AS t(k)"
+    assert by_key(warehouse, rows, "SELECT unnest(['a', 'b']) AS k1", 1) == 2
+    assert by_key(warehouse, f"{rows} WHERE k = 'a'", "SELECT 'A' AS k1", 2) == 2
+    assert by_key(warehouse, f"SELECT k, 0::BIGINT AS bad FROM ({rows}) WHERE k = 'a'", "SELECT 'A' AS k1", 3) == 1
 
 
 def load(connection: duckdb.DuckDBPyConnection, rows: str, schema: pa.DataFrameSchema = SCHEMA) -> None:
