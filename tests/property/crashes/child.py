@@ -66,7 +66,7 @@ class Watch:
 
     def profile(self, frame: FrameType, event: str, what: Any) -> None:
         if event in ("c_call", "c_return") and getattr(what, "__name__", "") in STEPS:
-            part = part_of(frame)
+            part = part_of(frame, what.__name__)
             if part:
                 self.step(part)
                 self.time(part, event)
@@ -86,7 +86,7 @@ class Watch:
             self.killer.kill(self.order.get("after", 0))
 
 
-def part_of(frame: FrameType | None) -> str:
+def part_of(frame: FrameType | None, step: str) -> str:
     """Which part of a wave is at work; nothing where the engine is not."""
     found = ""
     while frame is not None:
@@ -94,7 +94,7 @@ def part_of(frame: FrameType | None) -> str:
         if file.startswith(ENGINE):
             if not found and file.endswith("/warehouse/transaction.py") and "COMMIT" in linecache.getline(file, frame.f_lineno):
                 found = "commit"
-            if not found and file.endswith("/session.py") and "close()" in linecache.getline(file, frame.f_lineno):
+            if not found and file.endswith("/session.py") and step == "close":
                 found = "close"
             found = next((part for name, part in PARTS if name in file), found or "other") if found in ("", "other", "commit") else found
         frame = frame.f_back

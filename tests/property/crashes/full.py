@@ -52,7 +52,7 @@ def main(disk: Path, tables: dict[str, str], turns: int) -> None:
     ledger.change(world, 0)
     for turn in range(turns):
         # Small at first: the file has holes later on, and nothing is left of the space only where nothing is written.
-        ballast = fill(disk, 0 if turn == 0 else int(1.5 ** chance.uniform(20, 38)))
+        ballast = fill(disk, 0 if turn == 0 else int(1.5 ** chance.uniform(18, 36)))
         ended = wave(ledger)
         ballast.unlink()
         committed = ledger.look()
