@@ -34,7 +34,7 @@ def read_state(connection: duckdb.DuckDBPyConnection, graph: Graph) -> State:
         tables=tables,
         champions={name: found.version for name in models if (found := champion(connection, name)) is not None},
         trained=frozenset(name for name in models if find_version(connection, name, declaration_fingerprint(graph, name)) is not None),
-        existing=frozenset(name.lower() for (name,) in connection.execute(EXISTING).fetchall()),
+        existing=frozenset(name for name, *_ in connection.execute(EXISTING).fetchall()),
         rules=rules,
         suspended=suspended(connection),
     )
