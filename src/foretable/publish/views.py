@@ -59,6 +59,7 @@ def write(bi_file: Path, live: Path, statements: Sequence[str], made_from: str) 
     try:
         for text in statements:
             connection.execute(text)
+        connection.execute("CHECKPOINT")  # closing does it too, but on a full disk without a word: the file would be empty
     finally:
         connection.close()
     sync(part)
