@@ -110,7 +110,7 @@ class Generator:
         if kind == "cte":
             name = self.random.choice(list(self.ctes))
             return name, self.ctes[name]
-        weights = {"raw.c": 4, "raw.t": 6, "raw.h": 3, "raw.x": 2, "raw.p": 3, "raw.b": 2, "raw.w": 1}
+        weights = {"raw.c": 4, "raw.t": 6, "raw.h": 3, "raw.x": 2, "raw.p": 4, "raw.b": 3, "raw.w": 1}
         fresh = {name: weight for name, weight in weights.items() if name not in self.used}
         name = self.random.one(**(fresh if fresh and self.random.chance(0.75) else weights))
         self.used.add(name)
@@ -250,7 +250,7 @@ class Generator:
 
     def test(self, scope: Scope, depth: int) -> str:
         text, _ = self.correlated(scope, depth - 1)
-        kind = self.random.one(EXISTS=3, NOT=2, IN=3, NOT_IN=1, scalar=2, grouped=1, tuple=0.7)
+        kind = self.random.one(EXISTS=3, NOT=2, IN=3, NOT_IN=2.5, scalar=2, grouped=1, tuple=0.7)
         if kind == "grouped":
             body = text[text.index("FROM") :]
             return f"EXISTS (SELECT count(*) {body} HAVING count(*) > {self.random.randrange(3)})"
@@ -664,16 +664,17 @@ def test_incremental_is_full() -> None:
     outcome = campaign(range(60), rounds=1)
     assert not outcome.wrong
     assert outcome.counts["INCREMENTAL"] > 25 and outcome.counts["refreshes"] > 100 and outcome.counts["with edges"] > 10
+    assert not [reason for reason in outcome.reasons if reason.startswith("it is not understood")]
 
 
 @pytest.mark.slow
 def test_incremental_is_full_for_thousands_of_queries() -> None:
-    outcome = campaign(range(100, 5100))
+    outcome = campaign(range(100, 3100))
     assert not outcome.wrong
     share = outcome.counts["INCREMENTAL"] / (outcome.counts["INCREMENTAL"] + outcome.counts["FULL"])
-    assert share > 0.4 and outcome.counts["invalid"] < 500
+    assert share > 0.4 and outcome.counts["invalid"] < 200
     for shape in ("with edges", "with paths", "with long paths", "with whole tables", "volatile", "composite", "asof"):
-        assert outcome.counts[shape] > 30, shape
+        assert outcome.counts[shape] > 10, shape
     assert not [reason for reason in outcome.reasons if reason.startswith("it is not understood")]
 
 

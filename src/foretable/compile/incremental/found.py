@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,11 +14,13 @@ from foretable.sql import render
 Path = tuple[Hop, ...]
 
 _WIDTH = 80
+_UNNAMED = re.compile(r"\b_\d+\.")
+"""The alias that sqlglot gives to a query without one."""
 
 
 def shown(node: exp.Expr) -> str:
     """A part of a query as its author may recognise it, cut short."""
-    text = render(node).replace('"', "")
+    text = _UNNAMED.sub("", render(node).replace('"', ""))
     return text if len(text) <= _WIDTH else f"{text[:_WIDTH]} …"
 
 

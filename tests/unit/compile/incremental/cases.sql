@@ -84,7 +84,7 @@ SELECT k, rank() OVER (ORDER BY sum(v)) AS r FROM raw.t GROUP BY k;
 SELECT c.k, m.s / avg(m.s) OVER (PARTITION BY c.segment) AS r FROM raw.c AS c JOIN (SELECT k, sum(v) AS s FROM raw.t GROUP BY k) AS m ON m.k = c.k;
 --> FULL the window of AVG(m.s) OVER (PARTITION BY c.segment) goes over rows of several k
 SELECT k, ntile(5) OVER (ORDER BY s, k) AS q FROM (SELECT k, sum(v) AS s FROM raw.t GROUP BY k);
---> FULL the window of NTILE(5) OVER (ORDER BY _0.s, _0.k) goes over rows of several k
+--> FULL the window of NTILE(5) OVER (ORDER BY s, k) goes over rows of several k
 
 -- joins: k
 SELECT c.k, t.v FROM raw.c AS c JOIN raw.t AS t ON t.k = c.k;
@@ -301,6 +301,16 @@ SELECT k, v FROM (SELECT k, v, CAST(k AS TIMESTAMP) AS at FROM raw.text) WHERE a
 --> k | 0:k | text(k) | text(k): TRY(CAST(k AS TIMESTAMP)) ~ as_of()
 SELECT k, v FROM raw.text WHERE k < as_of();
 --> k | 0:k | text(k) | volatile text.k < as_of()
+SELECT k, u FROM (SELECT k, unnest([ts]) AS u FROM raw.t) WHERE u < as_of();
+--> k | 0:k | t(k) | volatile u < as_of()
+SELECT k, m FROM (SELECT k, max(ts) AS m FROM raw.t GROUP BY k) WHERE m < as_of();
+--> k | 0:k | t(k) | volatile m < as_of()
+SELECT k, m FROM (SELECT k, max(ts) OVER (PARTITION BY k) AS m FROM raw.t) WHERE m < as_of();
+--> k | 0:k | t(k) | volatile m < as_of()
+SELECT k FROM (SELECT k, ts FROM raw.t EXCEPT SELECT k, since FROM raw.c) WHERE ts < as_of();
+--> k | 0:k 1:k | c(k) t(k) | t(k): ts ~ as_of()
+SELECT k FROM (SELECT k, ts FROM raw.t UNION ALL SELECT k, since FROM raw.c) WHERE ts < as_of();
+--> k | 0:k 1:k | c(k) t(k) | t(k): ts ~ as_of(); c(k): since ~ as_of()
 SELECT t.k, c.n FROM raw.t AS t FULL JOIN (SELECT k, count(*) AS n FROM raw.c WHERE since < as_of() GROUP BY k) AS c ON c.k = t.k;
 --> FULL k comes from t, which the outer join may leave missing
 SELECT t.k FROM raw.t AS t JOIN raw.c AS c ON c.k = t.k WHERE greatest(t.ts, c.since) < as_of();
