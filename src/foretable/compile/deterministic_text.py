@@ -57,7 +57,7 @@ class Text:
         return self.tokens[place + 1].token_type is TokenType.L_PAREN and before is not TokenType.DOT and not quoted
 
     def insert(self, place: int, text: str) -> None:
-        """Write ``text`` behind the token of that place, and behind what was written there before; once, as a named window is used often."""
+        """Write ``text`` behind the token of that place and of what was written there before; once, for a named window is used often."""
         before = self._inserted.get(place, "")
         self._inserted[place] = before if text in before else before + text
 

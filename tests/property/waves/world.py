@@ -31,7 +31,8 @@ ft.Source("raw.cuts")
 
 SCHEMAS = {
     "raw.customers": "customer_id VARCHAR, segment VARCHAR, signed_up_at TIMESTAMP",
-    "raw.orders": "order_id BIGINT, customer_id VARCHAR, ts TIMESTAMP, amount DECIMAL(12,2), weight DOUBLE, product_id INTEGER, tags VARCHAR[]",
+    "raw.orders": "order_id BIGINT, customer_id VARCHAR, ts TIMESTAMP, amount DECIMAL(12,2), weight DOUBLE, product_id INTEGER,"
+    " tags VARCHAR[]",
     "raw.visits": "customer_id VARCHAR, store_id INTEGER, ts TIMESTAMP",
     "raw.plans": "customer_id VARCHAR, plan VARCHAR, valid_from TIMESTAMP, valid_to TIMESTAMP",
     "raw.products": "product_id INTEGER, brand_id INTEGER, price DECIMAL(8,2)",
@@ -96,7 +97,8 @@ TABLES = {
         SELECT w.customer_id, w.segment, w.n_7d, w.spend_1m, p.plan, r.days, v.stores
         FROM features.windows AS w LEFT JOIN features.plan AS p ON p.customer_id = w.customer_id
         LEFT JOIN features.recency AS r ON r.customer_id = w.customer_id
-        LEFT JOIN (SELECT customer_id, count(*) AS stores FROM features.visits GROUP BY customer_id) AS v ON v.customer_id = w.customer_id""",
+        LEFT JOIN (SELECT customer_id, count(*) AS stores FROM features.visits GROUP BY customer_id) AS v
+            ON v.customer_id = w.customer_id""",
     "predictions.score": """ENTITY = customer AS
         SELECT customer_id, coalesce(n_7d, 0) * 2 + coalesce(spend_1m, 0) AS score, plan FROM features.all""",
     "decisions.top": """AS
