@@ -129,7 +129,8 @@ class World:
         for name, columns in SCHEMAS.items():
             connection.execute(f"CREATE TABLE {name} ({columns})")
         connection.execute(
-            "INSERT INTO raw.customers SELECT 'c' || i, 's' || (i % 3), TIMESTAMP '2025-12-01' + to_days((i * 4)::INTEGER) FROM range(20) AS r(i)"
+            "INSERT INTO raw.customers SELECT 'c' || i, 's' || (i % 3),"
+            " TIMESTAMP '2025-12-01' + to_days((i * 4)::INTEGER) FROM range(20) AS r(i)"
         )
         connection.execute("INSERT INTO raw.products SELECT i, i % 3, i * 1.5 FROM range(6) AS r(i)")
         connection.execute("INSERT INTO raw.brands SELECT i, 'b' || i FROM range(3) AS r(i)")

@@ -30,8 +30,8 @@ GOLDEN = {
         "SELECT corr(x, n ORDER BY x, n) FILTER (WHERE b), stddev(n ORDER BY n) FROM raw.t"
     ),
     "SELECT arg_max(n, ts), max_by(s, ts, 3), any_value(s), mode(n) FROM raw.t WHERE n = 3": (
-        "SELECT arg_max(n, CASE WHEN (ts) IS NOT NULL THEN ( ts, n) END), max_by(s, ts, 3 ORDER BY s, ts), any_value(s ORDER BY s), mode(n ORDER BY n)"
-        " FROM raw.t WHERE n = 3"
+        "SELECT arg_max(n, CASE WHEN (ts) IS NOT NULL THEN ( ts, n) END), max_by(s, ts, 3 ORDER BY s, ts),"
+        " any_value(s ORDER BY s), mode(n ORDER BY n) FROM raw.t WHERE n = 3"
     ),
     "SELECT first(x ORDER BY ts DESC), list(s ORDER BY ts DESC NULLS FIRST), string_agg(s, ', ' ORDER BY n, s) FROM raw.t": (
         "SELECT first(x ORDER BY ts DESC, x), list(s ORDER BY ts DESC NULLS FIRST, s), string_agg(s, ', ' ORDER BY n, s) FROM raw.t"
