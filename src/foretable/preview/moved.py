@@ -9,7 +9,9 @@ import duckdb
 from foretable.compile.graph import Graph
 from foretable.preview.scratch import in_scratch
 from foretable.preview.sides import columns_of
+from foretable.refresh.feeds.feed import Feed
 from foretable.refresh.feeds.filemark import file_marks
+from foretable.refresh.feeds.fingerprints import watched
 from foretable.refresh.feeds.log import feed_table
 from foretable.refresh.feeds.memory import Kept, recall, still_holds
 from foretable.refresh.feeds.sums import sums_of_rows, sums_of_sums
@@ -51,6 +53,7 @@ def _moved(connection: duckdb.DuckDBPyConnection, graph: Graph, name: str, feed:
     if not still_holds(kept.memory, kept.columns, columns_of(connection, held)):
         return None
     stored = feed_table(_STORED.get(kept.kind, "buckets"), feed)
-    queries = (sums_of_rows(held, kept.columns, {}), sums_of_sums(stored, {}))
+    rows = watched(Feed(name, (), kept.columns), kept.memory, held)  # the tables have seen no others
+    queries = (sums_of_rows(rows, kept.columns, {}), sums_of_sums(stored, {}))
     now, then = (connection.execute(render(query)).fetchall() for query in queries)
     return now != then

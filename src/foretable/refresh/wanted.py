@@ -27,6 +27,11 @@ def wanted_feeds(graph: Graph) -> tuple[Feed, ...]:
     return tuple(Feed(table, keys, _compared(graph, table, keys, used.get(table, set()))) for table, keys in wanted)
 
 
+def source_feeds(graph: Graph) -> list[Feed]:
+    """Those of the feeds that are of sources."""
+    return [feed for feed in wanted_feeds(graph) if feed.table not in graph.tables]
+
+
 @lru_cache(maxsize=1024)
 def effects_of(graph: Graph, name: str) -> tuple[Effect, ...]:
     """How changes reach a table; one that is refreshed in full wants to know only whether anything changed."""

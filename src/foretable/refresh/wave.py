@@ -17,11 +17,12 @@ from foretable.refresh.changes import kept_histories
 from foretable.refresh.feeds.detect import detect
 from foretable.refresh.feeds.files import signatures
 from foretable.refresh.feeds.log import open_feed, prune
+from foretable.refresh.feeds.settle import settle
 from foretable.refresh.observe import observe, read_feeds
 from foretable.refresh.plan import Build, Plan, decide
 from foretable.refresh.state import State
 from foretable.refresh.step import Built, Step, take
-from foretable.refresh.wanted import effects_of, wanted_feeds
+from foretable.refresh.wanted import effects_of, source_feeds, wanted_feeds
 from foretable.sql import render, table
 from foretable.udf import explain
 from foretable.warehouse import translate, wave
@@ -123,9 +124,8 @@ class _Work:
 
 def look(connection: duckdb.DuckDBPyConnection, graph: Graph, clock: datetime, epoch: int) -> State:
     """Detect what changed in the sources, and observe; inside a transaction, which may be rolled back."""
-    feeds = wanted_feeds(graph)
-    detect(connection, graph, [feed for feed in feeds if feed.table not in graph.tables], epoch, history.utc_now())
-    for feed in feeds:
+    detect(connection, graph, source_feeds(graph), epoch, history.utc_now())
+    for feed in wanted_feeds(graph):
         if feed.table in graph.tables:
             open_feed(connection, feed, "table", epoch)
     return observe(connection, graph, clock)
@@ -144,6 +144,7 @@ def _attempt(work: _Work, planner: Planner, failed: dict[str, str], prune: bool)
         for drop in planned.drops if prune else ():
             _drop(work, state, drop.table)
         _prune_logs(work, state, {done.table for done in built})
+        settle(connection, work.graph, source_feeds(work.graph))
         history.record_sources(connection, work.graph, state, work.number)
         history.record_wave(connection, work.number, work.trigger, started)
         if moved := [name for name, seen in _files(work).items() if seen != files[name]]:  # a folder is no snapshot

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 from sqlglot import exp
@@ -11,6 +12,7 @@ from sqlglot.errors import SqlglotError
 from foretable.compile.asof import AS_OF, is_call
 from foretable.compile.expanded import Unreadable
 from foretable.compile.incremental.allowed import check
+from foretable.compile.incremental.floors import floors_of
 from foretable.compile.incremental.found import Found, Lost, Reach, Refused, Why, shown, together
 from foretable.compile.incremental.push import push
 from foretable.compile.incremental.reads import reads_of
@@ -61,18 +63,33 @@ def analyse(
         INCREMENTAL with its plan, or FULL with the reason.
     """
     reads: Mapping[str, tuple[str, ...]] = {name: tuple(schemas[name]) for name in dict.fromkeys(map(qualified, places(query)))}
+    floors: Mapping[str, tuple[str, exp.Expr]] = {}
     try:
         tree = typed(query, schemas, macros, models)
         reads = reads_of(tree, schemas)
+        floors = _floors(tree, schemas, functions, models)
         if not keys:
             raise Refused("it is about no entity, so nothing says which rows belong together", "declare it with an entity")
         check(tree, functions.keys(), models.keys())
-        return _best(tree, [key.lower() for key in keys], keys, schemas, reads)
+        found = _best(tree, [key.lower() for key in keys], keys, schemas, reads)
+        looked_at = {table for table, _ in found.unique}  # rows that must be unique are looked at one and all
+        return replace(found, floors={name: floor for name, floor in floors.items() if name not in looked_at})
     except (Refused, Unreadable) as refused:
         reason, hint = refused.reason, refused.hint
     except _ODD as error:  # a shape of tree that nobody thought of: the table is still right, only slower
         reason, hint = f"it is not understood: {type(error).__name__} {error}", "write it in a simpler way"
-    return Analysis(reason=reason, hint=hint, effects=tuple(Effect(name, ()) for name in reads), reads=reads)
+    return Analysis(reason=reason, hint=hint, effects=tuple(Effect(name, ()) for name in reads), reads=reads, floors=floors)
+
+
+def _floors(
+    tree: exp.Expr, schemas: Mapping[str, Columns], functions: Mapping[str, Function], models: Mapping[str, Model]
+) -> Mapping[str, tuple[str, exp.Expr]]:
+    """The floors of a query, none where something in it is not understood."""
+    try:
+        check(tree, functions.keys(), models.keys())
+        return floors_of(tree, Context(schemas))
+    except (Refused, *_ODD):
+        return {}
 
 
 def _best(

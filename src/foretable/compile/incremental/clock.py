@@ -35,7 +35,7 @@ def edges_of(level: Level) -> Found:
 
 def _use(level: Level, call: exp.Expr) -> Found:
     moment = call
-    while moment.parent is not None and _is_moment(moment.parent):
+    while moment.parent is not None and is_moment(moment.parent):
         moment = moment.parent
     found: list[Edge] = []
     for row in _rows(moment):
@@ -46,22 +46,22 @@ def _use(level: Level, call: exp.Expr) -> Found:
     return Found(edges=tuple(found), clocks=frozenset({id(call)}))
 
 
-def _is_moment(node: exp.Expr) -> bool:
+def is_moment(node: exp.Expr) -> bool:
     """Whether a node gives a time, never NULL, that depends on ``as_of()`` alone."""
     if is_call(node, AS_OF):
         return True
     if isinstance(node, exp.Paren):
-        return _is_moment(node.this)
+        return is_moment(node.this)
     if isinstance(node, exp.Add | exp.Sub):
-        return _is_moment(node.left) and _is_constant(node.right)
+        return is_moment(node.left) and _is_constant(node.right)
     if type(node) is exp.Cast:
-        return _is_moment(node.this) and node.to.this in _TIMES
+        return is_moment(node.this) and node.to.this in _TIMES
     if isinstance(node, exp.TimestampTrunc | exp.DateTrunc):
-        return _is_moment(node.this) and isinstance(node.args.get("unit"), exp.Var | exp.Literal) and not node.args.get("zone")
+        return is_moment(node.this) and isinstance(node.args.get("unit"), exp.Var | exp.Literal) and not node.args.get("zone")
     if isinstance(node, exp.AtTimeZone):
-        return _is_moment(node.this) and isinstance(node.args.get("zone"), exp.Literal)
+        return is_moment(node.this) and isinstance(node.args.get("zone"), exp.Literal)
     if is_call(node, "timezone") and len(node.expressions) == 2:
-        return isinstance(node.expressions[0], exp.Literal) and _is_moment(node.expressions[1])
+        return isinstance(node.expressions[0], exp.Literal) and is_moment(node.expressions[1])
     return False
 
 

@@ -75,6 +75,9 @@ class Analysis:
         Tables and columns that must be unique for the result to be determined (the right side of an ASOF join).
     reads
         Columns that are used of every table; known even where the reason is not empty, all columns when in doubt.
+    floors
+        A column and a moment for tables of which no row with less in the column, or NULL, makes any difference to the
+        result; the moment is an expression of ``as_of()`` alone. Known even where the reason is not empty.
     notes
         What a reader of ``plan --explain`` wants to know besides.
     """
@@ -88,6 +91,7 @@ class Analysis:
     volatile: str = ""
     unique: tuple[tuple[str, tuple[str, ...]], ...] = ()
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    floors: Mapping[str, tuple[str, exp.Expr]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property

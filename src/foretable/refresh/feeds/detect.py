@@ -20,6 +20,7 @@ from foretable.refresh.feeds.feed import Feed
 from foretable.refresh.feeds.filemark import file_marks
 from foretable.refresh.feeds.log import drop_feed, open_feed, restart
 from foretable.refresh.feeds.memory import Kept, Memory, recall, remember, still_holds
+from foretable.refresh.feeds.settle import outgrown
 from foretable.refresh.sync import actual_schema
 
 
@@ -47,6 +48,7 @@ def detect(connection: duckdb.DuckDBPyConnection, graph: Graph, feeds: Sequence[
     known = recall(connection)
     for gone in known.keys() - {feed.name for feed in feeds}:
         drop_feed(connection, gone)
+    known |= {name: replace(known[name], memory=None) for name in outgrown(connection, graph, feeds, known)}
     marks = file_marks(connection, {feed.table for feed in feeds})
     for name, wanted in groupby(sorted(feeds, key=lambda feed: (feed.table, feed.keys)), key=lambda feed: feed.table):
         source = graph.project.sources[name]
@@ -125,7 +127,7 @@ def _detect_rows(
 
 
 def _compared(pair: _Pair) -> str:
-    return repr(list(pair.stored.columns.items()))
+    return repr([list(pair.stored.columns.items()), pair.memory.column, pair.memory.since])
 
 
 def _may_skip(source: Source, memory: Memory, fresh: Memory) -> bool:
@@ -143,7 +145,7 @@ def _compare(connection: duckdb.DuckDBPyConnection, pairs: Sequence[_Pair], fres
     for pair, memory in zip(pairs, memories, strict=True):
         if pair.memory.audited is not None:  # loads have added sums to those that were there
             memory = fingerprints.compact(connection, pair.stored, memory)
-        memory = replace(fresh, mask=memory.mask)
+        memory = replace(fresh, mask=memory.mask, column=memory.column, since=memory.since)
         if memory != pair.memory:
             remember(connection, pair.stored, memory)
 

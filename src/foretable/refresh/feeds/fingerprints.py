@@ -1,7 +1,7 @@
 """Two-stage fingerprints: which keys of a table have other rows than when the fingerprints were stored.
 
-Stage 1 reads the whole table and sums its rows by bucket, ``hash(keys) & mask``. Stage 2 reads the rows of buckets
-that moved and sums them by key. Both are compared with what is stored, in tables of the feed.
+Stage 1 reads the table from its floor on and sums its rows by bucket, ``hash(keys) & mask``. Stage 2 reads the rows of
+buckets that moved and sums them by key. Both are compared with what is stored, in tables of the feed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from foretable.refresh.feeds.sums import (
     sums_of_sums,
     within,
 )
-from foretable.sql import column, render, statement, table
+from foretable.sql import DIALECT, column, render, statement, table
 
 _BUCKETS = "temp.foretable_found_buckets"
 _KEYS = "temp.foretable_found_keys"
@@ -38,14 +38,24 @@ _KEYS_IN_A_BUCKET = 12
 _FEWEST, _MOST = 8, 15  # powers of two: with more, summing by bucket gets slow
 
 
+def watched(feed: Feed, memory: Memory, rows: exp.Expr | None = None) -> exp.Expr:
+    """The rows that sums are made of: those of the feed's table, or of another relation with its columns, from the floor on."""
+    rows = table(feed.table) if rows is None else rows
+    if memory.column is None or memory.since is None:
+        return rows
+    kind = next(kind for name, kind in feed.columns.items() if name.lower() == memory.column.lower())
+    since = exp.cast(exp.Literal.string(memory.since), kind, dialect=DIALECT)
+    return exp.select("*").from_(rows).where(exp.GTE(this=column(memory.column), expression=since)).subquery("watched")
+
+
 def store(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory) -> Memory:
     """Store the fingerprints of a table as it is now; one scan."""
     if feed.keys:
-        fill(connection, table(_KEYS), _key_columns(feed), sums_of_rows(table(feed.table), feed.columns, keys_of(feed)))
+        fill(connection, table(_KEYS), _key_columns(feed), sums_of_rows(watched(feed, memory), feed.columns, keys_of(feed)))
         memory = _adopt(connection, feed, memory)
         _clear(connection)
         return memory
-    fill(connection, feed_table("buckets", feed.name), _BUCKET_COLUMNS, sums_by_bucket(table(feed.table), feed, 0))
+    fill(connection, feed_table("buckets", feed.name), _BUCKET_COLUMNS, sums_by_bucket(watched(feed, memory), feed, 0))
     return replace(memory, mask=0)
 
 
@@ -55,7 +65,7 @@ def compare(connection: duckdb.DuckDBPyConnection, feeds: Sequence[tuple[Feed, M
     Parameters
     ----------
     feeds
-        Feeds of one table that compare the same columns, with what is remembered of each. When the first scan
+        Feeds of one table that compare the same columns of the same rows, with what is remembered of each. When the first scan
         finds the table's total as it was, the others need none.
 
     Returns
@@ -127,7 +137,7 @@ def _mask(keys: int) -> int:
 
 def _scan(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory) -> None:
     """Stage 1."""
-    stage(connection, table(_BUCKETS), sums_by_bucket(table(feed.table), feed, memory.mask))
+    stage(connection, table(_BUCKETS), sums_by_bucket(watched(feed, memory), feed, memory.mask))
 
 
 def _compare_keys(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Memory, epoch: int) -> Memory:
@@ -135,7 +145,8 @@ def _compare_keys(connection: duckdb.DuckDBPyConnection, feed: Feed, memory: Mem
     buckets, keys = feed_table("buckets", feed.name), feed_table("keys", feed.name)
     stage(connection, table(_MOVED), different(all_of(buckets), all_of(table(_BUCKETS)), ["bucket"]))
     most = 2 * _count(connection, table(_MOVED)) > memory.mask + 1
-    found, stored, bucket = sums_of_rows(table(feed.table), feed.columns, keys_of(feed)), all_of(keys), bucket_of(places(feed), memory.mask)
+    found = sums_of_rows(watched(feed, memory), feed.columns, keys_of(feed))
+    stored, bucket = all_of(keys), bucket_of(places(feed), memory.mask)
     if not most:
         found = within(found, bucket_of(feed.keys, memory.mask), _MOVED)
         stored = within(stored, bucket, _MOVED)

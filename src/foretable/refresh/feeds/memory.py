@@ -30,6 +30,8 @@ class Memory:
         When the table of an ingest log was last compared, in UTC.
     reading
         How files were understood.
+    column, since
+        Rows whose column is less than the start of that day, or NULL, are in none of the sums; None: every row is.
     """
 
     version: str
@@ -37,6 +39,8 @@ class Memory:
     mark: str | None = None
     audited: str | None = None
     reading: str | None = None
+    column: str | None = None
+    since: str | None = None
 
 
 @dataclass(frozen=True)
