@@ -51,6 +51,12 @@ def next_wave(connection: duckdb.DuckDBPyConnection) -> int:
     return int(connection.execute("SELECT coalesce(max(wave), 0) + 1 FROM foretable.waves").fetchall()[0][0])
 
 
+def lose_track(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
+    """Say that no log tells any more what changed for these tables: declared again as they were, they are rebuilt."""
+    if names:
+        connection.execute("UPDATE foretable.tables SET epoch = -1 WHERE list_contains(?::VARCHAR[], name)", [list(names)])
+
+
 def record_wave(connection: duckdb.DuckDBPyConnection, number: int, trigger: str, started: datetime) -> None:
     """Enter a wave that succeeds with its transaction."""
     connection.execute("INSERT INTO foretable.waves VALUES (?, ?, 'SUCCEEDED', ?, ?, NULL)", [number, trigger, started, utc_now()])

@@ -143,13 +143,20 @@ def _attempt(work: _Work, planner: Planner, failed: dict[str, str], prune: bool)
         history.record_blocked(connection, work.graph, work.number, work.trigger, planned.blocked)
         for drop in planned.drops if prune else ():
             _drop(work, state, drop.table)
-        _prune_logs(work, state, {done.table for done in built})
+        refreshed = {done.table for done in built}
+        history.lose_track(connection, [name for name in state.tables if name not in refreshed and _is_strange(work.graph, state, name)])
+        _prune_logs(work, state, refreshed)
         settle(connection, work.graph, source_feeds(work.graph))
         history.record_sources(connection, work.graph, state, work.number)
         history.record_wave(connection, work.number, work.trigger, started)
         if moved := [name for name, seen in _files(work).items() if seen != files[name]]:  # a folder is no snapshot
             raise _FilesMoved(moved[0])
     return built, planned
+
+
+def _is_strange(graph: Graph, state: State, name: str) -> bool:
+    """Whether nobody declares a table, or not as it was built: the feeds do not look at what it reads for it any more."""
+    return name not in graph.refreshed or state.tables[name].definition != graph.tables[name].fingerprint
 
 
 def _files(work: _Work) -> dict[str, dict[str, str]]:

@@ -275,3 +275,19 @@ def test_a_table_that_somebody_gave_other_columns_is_made_anew(root):
     done = refresh(root)
     assert actions(done) == {"features.orders": "REINITIALIZE", "features.spend": "NO_DATA", "decisions.top": "NO_DATA"}
     assert [row[0] for row in read(root, "DESCRIBE features.orders")] == ["customer_id", "n"]
+
+
+def test_a_table_that_was_not_declared_for_a_while_does_not_go_on_from_its_old_log(root):
+    refresh(root)
+    text = (root / "sql/features.sql").read_text()
+    without = text[: text.index("CREATE DYNAMIC TABLE features.spend")]
+    (root / "sql/features.sql").write_text(without)
+    (root / "pipelines/shop.py").write_text((root / "pipelines/shop.py").read_text().replace("ft.schema(", "0 and ft.schema("))
+    refresh(root)
+    refresh(root)
+    with duckdb.connect(root / "warehouse.duckdb") as connection:
+        connection.execute("UPDATE raw.orders SET amount = amount + 1")  # a column that only the table left out reads
+    refresh(root)
+    (root / "sql/features.sql").write_text(text)
+    assert actions(refresh(root))["features.spend"] == "FULL"
+    assert read(root, "FROM features.spend EXCEPT SELECT customer_id, max(amount) FROM raw.orders GROUP BY ALL") == []
