@@ -89,7 +89,7 @@ def run(
     replaced: Collection[str] = (),
     trials: int | None = None,
     as_of: datetime | None = None,
-    trigger: str = "RUN",
+    trigger: str | None = None,
     listen: Listener = silent,
 ) -> RunReport:
     """Bring the selected tables up to date.
@@ -115,7 +115,7 @@ def run(
     as_of
         The clock of this run, in UTC; None means the project's.
     trigger
-        What asked for it: ``RUN``, ``REFRESH``, ``SCHEDULED`` or ``STATEMENT``.
+        What asked for it: ``RUN``, ``REFRESH``, ``SCHEDULED`` or ``STATEMENT``; None says whether it trains.
     listen
         Told about every model and table.
     """
@@ -135,7 +135,7 @@ def run(
     def planner(state: State, failed: dict[str, str]) -> Plan:
         return plan(graph, state, clock, select=select, train=False, full_refresh=full_refresh, without=held | failed)
 
-    report = run_wave(connection, graph, clock, planner, trigger=trigger, prune=prune, listen=listen)
+    report = run_wave(connection, graph, clock, planner, trigger=trigger or ("RUN" if train else "REFRESH"), prune=prune, listen=listen)
     published = _publish(connection, graph, report)
     forget_old(connection, graph.project.config.keep_logs, utc_now())
     remove_leftovers(graph.project.warehouse)

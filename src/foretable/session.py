@@ -181,7 +181,7 @@ class Session:
         prune: bool = False,
         trials: int | None = None,
         as_of: datetime | None = None,
-        trigger: str = "RUN",
+        trigger: str | None = None,
         listen: Listener = silent,
     ) -> RunReport:
         """Train what has no version, bring the tables up to date, publish.

@@ -348,7 +348,7 @@ def test_a_pipeline_that_is_wrong(call, starter, text, words):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (b"CREATE DYNAMIC TABLE decisions.bad ENTITY = customer AS\nSELEC 1", ["bad.sql:1", "no dynamic table"]),
+        (b"CREATE DYNAMIC TABLE decisions.bad ENTITY = customer AS\nSELEC 1", ["bad.sql:2", "Unexpected token"]),
         (b"CREATE DYNAMIC TABLE decisions.bad ENTITY = customer AS\nSELECT (1", ["bad.sql:2", "Expecting )"]),
         (b"CREATE DYNAMIC TABLE decisions.bad ENTITY = custmer AS SELECT 1", ["bad.sql:1", "'custmer'", "'customer'"]),
         (b"-- a\nSELECT 'caf\xe9'", ["bad.sql:2", "not UTF-8"]),

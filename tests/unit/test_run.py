@@ -82,4 +82,4 @@ def test_replaced_rows_are_learned_again_and_rows_that_come_back_bring_their_cha
 def test_new_rows_alone_train_nothing(session: Session, warehouse: duckdb.DuckDBPyConnection) -> None:
     warehouse.execute("INSERT INTO raw.orders VALUES (-1, 3, '2026-02-01', 10)")
     report = run(warehouse, session.graph, trials=1)
-    assert learned(report) == [] and {done.action for done in report.wave.built} == {"FULL"}
+    assert learned(report) == [] and "NO_DATA" not in {done.action for done in report.wave.built}
