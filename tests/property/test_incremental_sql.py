@@ -20,7 +20,6 @@ from sqlglot import exp
 from foretable.compile.asof import fill
 from foretable.compile.deterministic import deterministic
 from foretable.compile.incremental import Analysis, Effect, analyse, joins, level, origin, push
-from foretable.compile.incremental.found import Found
 from foretable.compile.references import qualified
 from foretable.compile.spliced import ALIASED, spliced
 from foretable.compile.typed import places
@@ -127,7 +126,7 @@ class Generator:
         return " ".join(parts), scope
 
     def join(self, depth: int, scope: Scope, around: Scope | None) -> str:
-        kind = self.random.one(JOIN=6, LEFT=6, RIGHT=1.5, FULL=1.5, SEMI=1, ANTI=1, CROSS=0.7, LATERAL=1, ASOF=0.6, COMMA=0.7, MADE=0.4)
+        kind = self.random.one(JOIN=6, LEFT=6, RIGHT=1.5, FULL=1.5, SEMI=1, ANTI=1, CROSS=0.7, LATERAL=1, ASOF=1.2, COMMA=0.7, MADE=0.4)
         alias = self.alias()
         if kind == "MADE":
             number = self.random.choice(

@@ -198,7 +198,7 @@ def _split(
     mixed = [item for item in items if item not in own and item not in other]
     mixed_left = {item - _of(item, join.alias) for item in mixed}
     mixed_right = {_of(item, join.alias) for item in mixed}
-    if join.kind == INNER:
+    if join.kind == INNER and not join.asof:  # of ASOF's right side a row may only be left out where the left one's equals leave it out
         return frozenset(own | mixed_left), frozenset(other | mixed_right)
     around = {item for item in own if _within(item, outside)}  # what the query around knows holds on either side
     if join.kind == FULL:

@@ -151,6 +151,10 @@ SELECT c.k, t.v FROM (SELECT k, since AS ts FROM raw.c) AS c ASOF JOIN raw.t AS 
 --> k | 0:k 1:k | c(k) t(k)
 SELECT c.k, t.v FROM raw.c AS c ASOF JOIN (SELECT t.k, t.ts, t.v FROM raw.t AS t JOIN raw.p AS p ON p.p = t.p) AS t ON t.k = c.k AND c.since >= t.ts;
 --> FULL which of several rows of t ASOF JOIN takes cannot be checked
+SELECT t.k, c.segment FROM raw.c AS c ASOF JOIN raw.t AS t ON t.k = c.k AND t.ts <= c.since;
+--> k | 0:k 1:k | c(k) t(k)
+SELECT t.k, p.price FROM raw.p AS p ASOF JOIN raw.t AS t ON t.p = p.p AND t.ts <= p.day;
+--> FULL no table holds all of k
 SELECT a.k FROM (raw.c AS a JOIN raw.t AS b ON a.k = b.k) JOIN raw.plans AS p ON p.k = a.k;
 --> FULL a join stands in brackets
 
