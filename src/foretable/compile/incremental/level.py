@@ -103,11 +103,11 @@ def read_level(select: exp.Select, context: Context, key: Names | None, around: 
     found = spread(closed(items, sure), first, joins, frozenset(alias for alias, _ in outside)) if first else {}
     anchors = {alias: Anchor(parts) for alias, parts in found.items() if parts and all(parts)}
     if wanted is not None and not anchors:
-        why = _torn(wanted, missing, [min(names) for names in key or ()])
+        why = _torn(wanted, missing, {join.alias for join in joins if join.asof}, [min(names) for names in key or ()])
     return Level(select, sources, visible, joins, stated, found, frozenset(missing), anchors, around, why)
 
 
-def _torn(key: Key, missing: set[str], names: Sequence[str]) -> Why:
+def _torn(key: Key, missing: set[str], chosen: set[str], names: Sequence[str]) -> Why:
     """Why a key that FROM gives is in none of its tables."""
     for name, items in zip(names, key, strict=True):
         optional = next((alias for item in items for alias in sorted(_aliases(item) & missing)), "")
@@ -115,6 +115,12 @@ def _torn(key: Key, missing: set[str], names: Sequence[str]) -> Why:
             return Why(
                 f"{name} comes from {optional}, which the outer join may leave missing",
                 f"take {name} from the side whose rows are all kept; with FULL JOIN, COALESCE that of both sides",
+            )
+        picked = next((alias for item in items for alias in sorted(_aliases(item) & chosen)), "")
+        if picked:
+            return Why(
+                f"{name} comes from {picked}, of which ASOF JOIN takes the latest row of all",
+                f"take {name} from the other side, and let ON ask for it to be equal",
             )
     return Why(f"no table holds all of {', '.join(names)}", "join the tables on the whole key")
 

@@ -154,7 +154,7 @@ SELECT c.k, t.v FROM raw.c AS c ASOF JOIN (SELECT t.k, t.ts, t.v FROM raw.t AS t
 SELECT t.k, c.segment FROM raw.c AS c ASOF JOIN raw.t AS t ON t.k = c.k AND t.ts <= c.since;
 --> k | 0:k 1:k | c(k) t(k)
 SELECT t.k, p.price FROM raw.p AS p ASOF JOIN raw.t AS t ON t.p = p.p AND t.ts <= p.day;
---> FULL no table holds all of k
+--> FULL k comes from t, of which ASOF JOIN takes the latest row of all
 SELECT a.k FROM (raw.c AS a JOIN raw.t AS b ON a.k = b.k) JOIN raw.plans AS p ON p.k = a.k;
 --> FULL a join stands in brackets
 
