@@ -18,7 +18,7 @@ from foretable.compile.graph import Graph
 from foretable.compile.incremental import floors as found_floors
 from foretable.compile.incremental import joins
 from foretable.declare.load import load_project
-from foretable.refresh import floors
+from foretable.refresh import floors, history
 from foretable.refresh.feeds import settle
 from foretable.refresh.feeds.memory import recall
 from foretable.refresh.feeds.settle import floor_of
@@ -246,6 +246,7 @@ def test_a_table_that_comes_back_has_missed_nothing(graphs: Graphs, monkeypatch:
     """Not even what changed below the floors of those that stayed; it would, if floors rose while it was away."""
     if forgotten:
         monkeypatch.setattr(settle, "strangers", lambda *_: False)
+        monkeypatch.setattr(history, "lose_track", lambda *_: None)
     with duckdb.connect() as connection:
         World(connection, graphs, 1)
         refresh(connection, graphs["filtered besides"], BEGINNING)
