@@ -18,17 +18,21 @@ if TYPE_CHECKING:
     from foretable.decide import Action as Action
     from foretable.decide import decision as decision
     from foretable.decide import profit_curve as profit_curve
+    from foretable.declare.candidates import LinearRegression as LinearRegression
+    from foretable.declare.candidates import LogisticRegression as LogisticRegression
+    from foretable.declare.candidates import RandomForest as RandomForest
+    from foretable.declare.candidates import XGBoost as XGBoost
+    from foretable.declare.candidates import among as among
+    from foretable.declare.candidates import between as between
     from foretable.declare.clock import as_of as as_of
     from foretable.declare.clock import last as last
     from foretable.declare.entity import Entity as Entity
     from foretable.declare.function import function as function
-    from foretable.declare.model import EntitySplit as EntitySplit
-    from foretable.declare.model import Gate as Gate
-    from foretable.declare.model import LogisticRegression as LogisticRegression
+    from foretable.declare.judge import EntitySplit as EntitySplit
+    from foretable.declare.judge import Gate as Gate
+    from foretable.declare.judge import TimeSplit as TimeSplit
+    from foretable.declare.judge import Value as Value
     from foretable.declare.model import Model as Model
-    from foretable.declare.model import TimeSplit as TimeSplit
-    from foretable.declare.model import XGBoost as XGBoost
-    from foretable.declare.model import between as between
     from foretable.declare.schema import schema as schema
     from foretable.declare.source import Source as Source
     from foretable.declare.tables import dynamic_table as dynamic_table
@@ -40,10 +44,12 @@ if TYPE_CHECKING:
     from foretable.udf.connect import connect as connect
 
 _HOMES = {
+    "foretable.declare.candidates": ("LinearRegression", "LogisticRegression", "RandomForest", "XGBoost", "among", "between"),
     "foretable.declare.clock": ("as_of", "last"),
     "foretable.declare.entity": ("Entity",),
     "foretable.declare.function": ("function",),
-    "foretable.declare.model": ("EntitySplit", "Gate", "LogisticRegression", "Model", "TimeSplit", "XGBoost", "between"),
+    "foretable.declare.judge": ("EntitySplit", "Gate", "TimeSplit", "Value"),
+    "foretable.declare.model": ("Model",),
     "foretable.declare.schema": ("schema",),
     "foretable.declare.source": ("Source",),
     "foretable.declare.tables": ("dynamic_table", "feature_view", "label", "ref", "scoring_table"),
@@ -60,13 +66,17 @@ __all__ = [
     "Entity",
     "EntitySplit",
     "Gate",
+    "LinearRegression",
     "LogisticRegression",
     "Model",
+    "RandomForest",
     "Source",
     "Table",
     "TimeSplit",
+    "Value",
     "XGBoost",
     "_",
+    "among",
     "as_of",
     "between",
     "connect",

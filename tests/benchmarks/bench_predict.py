@@ -65,7 +65,7 @@ def _model(connection: duckdb.DuckDBPyConnection) -> TreeFit:
     outcome = (matrix[:, 0] * matrix[:, 1] + matrix[:, 2:].sum(axis=1) / 3 + noise > 0).astype(np.float64)
     fitted = fit_trees(matrix, outcome, np.ones(len(matrix)), features, {"n_estimators": TREES, "max_depth": DEPTH}, 0)
     signature = Signature("bench", "classification", features, "label")
-    trained = Trained("XGBoost", {}, signature, fitted.export(1.0, 0.0), (), (), fitted.margin)
+    trained = Trained("XGBoost", {}, signature, {"onnx": fitted.export(1.0, 0.0)}, "onnx", (), (), fitted.margin)
     training = TrainingSet("rows", "bench", ("id",), None, "label", tuple(NAMES), "", len(matrix), int(outcome.sum()), None, None)
     add_version(connection, trained, training, declaration="", code="", parity=Parity(0, 0, 0.0, 0.0), seed=0)
     promote(connection, "bench", 1, reason="benchmark")

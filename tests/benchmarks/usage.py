@@ -256,7 +256,7 @@ def register_model(connection: duckdb.DuckDBPyConnection, layer: str) -> TreeFit
     outcome = (scaled > np.median(scaled)).astype(np.float64)
     fitted = fit_trees(matrix, outcome, np.ones(len(matrix)), declared, {"n_estimators": TREES, "max_depth": DEPTH}, 0)
     signature = Signature("active", "classification", declared, "active")
-    trained = Trained("XGBoost", {}, signature, fitted.export(1.0, 0.0), (), (), fitted.margin)
+    trained = Trained("XGBoost", {}, signature, {"onnx": fitted.export(1.0, 0.0)}, "onnx", (), (), fitted.margin)
     training = TrainingSet("sample", "active", ("customer_id",), None, "active", tuple(FEATURES), "", len(matrix), 0, None, None)
     add_version(connection, trained, training, declaration="", code="", parity=Parity(0, 0, 0.0, 0.0), seed=0)
     promote(connection, "active", 1, reason="benchmark")

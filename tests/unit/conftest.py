@@ -46,7 +46,8 @@ def candidate(weights: Sequence[float], task: str) -> Any:
         candidate="LogisticRegression",
         parameters={"C": np.float64(0.5)},
         signature=Signature("churn", task, features, "churned", threshold=0.6),
-        onnx=linear_graph(weights),
+        artifacts={"onnx": linear_graph(weights)},
+        executor="onnx",
         evaluations=(
             Evaluation("validation", "all", "roc_auc", 0.9, None, None, 100),
             Evaluation("test", "all", "roc_auc", 0.8, 0.7, 0.85, 100),

@@ -2,98 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from foretable.declare.candidates import Candidate
+from foretable.declare.judge import FAIRNESS, METRICS_OF, EntitySplit, Gate, TimeSplit, Value
 from foretable.declare.origin import Origin, caller, collect
 from foretable.errors import DeclarationError, nearest
 
 if TYPE_CHECKING:
     from foretable.declare.tables import Label, Rows
 
-MetricName = Literal["roc_auc", "pr_auc", "log_loss", "brier", "rmse", "mae", "r2", "spearman"]
-LOWER_IS_BETTER = frozenset({"log_loss", "brier", "rmse", "mae"})
-
-
-@dataclass(frozen=True)
-class Between:
-    """A range of a hyperparameter, ends included; integers when both ends are integers."""
-
-    low: float
-    high: float
-    log: bool = False
-
-
-def between(low: float, high: float, *, log: bool = False) -> Between:
-    """A range for the search: ``between(0.01, 10, log=True)``."""
-    if not low < high or (log and low <= 0):
-        raise DeclarationError(
-            f"between({low}, {high}, log={log}) is no range",
-            where=str(caller()),
-            hint="give the lower end first; with log=True it must be above 0",
-        )
-    return Between(low, high, log)
-
-
-@dataclass(frozen=True, init=False)
-class Candidate:
-    """An estimator with fixed parameters and ranges to search."""
-
-    parameters: Mapping[str, Any]
-
-    def __init__(self, **parameters: Any) -> None:
-        object.__setattr__(self, "parameters", parameters)
-
-    @property
-    def name(self) -> str:
-        """How the candidate is called in tables and reports: ``LogisticRegression``."""
-        return type(self).__name__
-
-
-class LogisticRegression(Candidate):
-    """scikit-learn's logistic regression on imputed, standardised, one-hot columns (``C``, ``l1_ratio``)."""
-
-
-class XGBoost(Candidate):
-    """XGBoost's trees (``max_depth``, ``learning_rate``, ``n_estimators``, ``min_child_weight``, …)."""
-
-
-@dataclass(frozen=True)
-class Gate:
-    """When a new version may become champion: better on ``metric`` by ``margin``, beyond chance.
-
-    Parameters
-    ----------
-    metric
-        Compared on the same held-out rows; errors count downwards.
-    margin
-        The least improvement, in the unit of the metric. The lower end of the bootstrap interval of
-        the difference must also be above zero.
-    """
-
-    metric: MetricName = "roc_auc"
-    margin: float = 0.0
-
-    @property
-    def higher_is_better(self) -> bool:
-        """Direction of the metric."""
-        return self.metric not in LOWER_IS_BETTER
-
-
-@dataclass(frozen=True)
-class TimeSplit:
-    """Training, validation and test rows by time, with a gap of the label's horizon between them."""
-
-    shares: tuple[float, float, float] = (0.7, 0.15, 0.15)
-
-
-@dataclass(frozen=True)
-class EntitySplit:
-    """Training, validation and test rows by whole entities, drawn by a hash of ``column`` and the model's seed."""
-
-    column: str
-    shares: tuple[float, float, float] = (0.7, 0.15, 0.15)
+Encoding = Literal["onehot", "ordinal", "target"]
+ENCODINGS = ("onehot", "ordinal", "target")
+IMPUTE = ("median", "mean", "zero")
+CALIBRATIONS = ("sigmoid", "isotonic")
+EXECUTORS = ("onnx", "booster")
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,24 +33,44 @@ class Model:
         What to predict.
     features
         Feature views whose columns are the inputs.
-    exclude
-        Columns that are no inputs.
     candidates
         Estimators to try; each becomes a version, the best by the gate's metric goes to the gate.
+    exclude
+        Columns that are no inputs.
     gate
         What a challenger must show.
     split
         By time with a gap (default where the label has a horizon) or by held-out entities.
+    folds
+        Parts of the training rows that a trial of the search is measured on: by rolling origin with a gap of the horizon,
+        else by entities. 1 measures on the validation rows.
     weights
         ``"balanced"`` weighs the rare class up while training.
     calibration
-        ``"sigmoid"`` fits probabilities back to the true rate on the validation rows.
+        ``"sigmoid"`` or ``"isotonic"`` fits probabilities back to the true rate on the validation rows.
+    encoding
+        How a text enters, by column: ``"onehot"`` (default), ``"ordinal"`` (by its place in the sorted vocabulary) or
+        ``"target"`` (by the smoothed mean of the label, fitted on training rows only).
+    impute
+        What a linear model reads for a NULL number: the training ``"median"``, ``"mean"`` or ``"zero"``. Trees route NULLs themselves.
+    monotone
+        Columns that may only raise (1) or lower (−1) the prediction; for XGBoost and RandomForest.
     trials
         Search trials per candidate.
     seed
         Makes training repeatable.
     threshold
-        Probability from which the predicted label is 1.
+        Probability from which the predicted label is 1, or what acting on a row is worth.
+    segments
+        Columns of the feature views by whose values the test rows are evaluated apart.
+    sensitive
+        Columns of the feature views that are no inputs and by whose values fairness is measured.
+    reasons
+        Words for people by feature, for reason codes: ``{"tickets_30d": "{value} support tickets in 30 days"}``.
+    executor
+        What scores tree models in SQL: ``"onnx"``, or ``"booster"``, XGBoost's own evaluator. Linear models are SQL expressions.
+    task
+        ``classification`` (labels 0 and 1), ``multiclass`` or ``regression``.
     """
 
     name: str
@@ -133,31 +78,77 @@ class Model:
     features: Sequence[Rows]
     candidates: Sequence[Candidate]
     exclude: Sequence[str] = ()
-    gate: Gate = Gate()
+    gate: Gate = field(default_factory=Gate)
     split: TimeSplit | EntitySplit | None = None
+    folds: int = 3
     weights: Literal["balanced"] | None = None
-    calibration: Literal["sigmoid"] | None = None
+    calibration: Literal["sigmoid", "isotonic"] | None = None
+    encoding: Mapping[str, Encoding] = field(default_factory=dict)
+    impute: Literal["median", "mean", "zero"] = "median"
+    monotone: Mapping[str, Literal[-1, 1]] = field(default_factory=dict)
     trials: int = 20
     seed: int = 0
-    threshold: float = 0.5
-    task: Literal["classification", "regression"] = "classification"
+    threshold: float | Value = 0.5
+    segments: Sequence[str] = ()
+    sensitive: Sequence[str] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    executor: Literal["onnx", "booster"] = "onnx"
+    task: Literal["classification", "multiclass", "regression"] = "classification"
     description: str = ""
     origin: Origin = field(default_factory=caller, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name.lower())
-        where = str(self.origin)
         if not self.name.isidentifier() or "__" in self.name:
-            raise DeclarationError(
-                f"{self.name!r} cannot name a model", where=where, hint="use a lower-case identifier without a double underscore"
-            )
+            self._refuse(f"{self.name!r} cannot name a model", "use a lower-case identifier without a double underscore")
         if not self.candidates:
-            raise DeclarationError(f"model {self.name} has no candidates", where=where, hint="add candidates=[ft.LogisticRegression(), …]")
+            self._refuse(f"model {self.name} has no candidates", "add candidates=[ft.LogisticRegression(), …]")
         if not self.features:
-            raise DeclarationError(f"model {self.name} has no features", where=where, hint="add features=[your_feature_view]")
-        metrics = set(MetricName.__args__)  # type: ignore[attr-defined]
-        if self.gate.metric not in metrics:
-            raise DeclarationError(
-                f"model {self.name}: {self.gate.metric!r} is no metric", where=where, hint=nearest(self.gate.metric, metrics)
-            )
+            self._refuse(f"model {self.name} has no features", "add features=[your_feature_view]")
+        self._check_words()
+        if not self.gate.metric:
+            object.__setattr__(self, "gate", replace(self.gate, metric=METRICS_OF[self.task][0]))
+        self._check_task()
         collect(self)
+
+    def _check_words(self) -> None:
+        """Words that must be among those known."""
+        self._one_of("task", [self.task], METRICS_OF)
+        self._one_of("gate metric", [self.gate.metric] if self.gate.metric else [], METRICS_OF[self.task])
+        self._one_of("calibration", [self.calibration] if self.calibration else [], CALIBRATIONS)
+        self._one_of("encoding", self.encoding.values(), ENCODINGS)
+        self._one_of("impute", [self.impute], IMPUTE)
+        self._one_of("executor", [self.executor], EXECUTORS)
+        self._one_of("fairness limit", self.gate.fairness, FAIRNESS)
+
+    def _one_of(self, what: str, given: Iterable[Any], known: Iterable[str]) -> None:
+        for word in given:
+            if word not in known:
+                self._refuse(f"model {self.name}: {word!r} is no {what} of a {self.task} model", nearest(str(word), known))
+
+    def _check_task(self) -> None:
+        """Settings that only some tasks have."""
+        if self.task != "classification":
+            for name in ("weights", "calibration"):
+                if getattr(self, name) is not None and not (name == "weights" and self.task == "multiclass"):
+                    self._refuse(f"model {self.name}: {name}= is for labels of 0 and 1", "leave it out, or declare task='classification'")
+            if isinstance(self.threshold, Value):
+                self._refuse(f"model {self.name}: threshold= is for labels of 0 and 1", "leave it out")
+        if self.gate.fairness and not self.sensitive:
+            self._refuse(f"model {self.name}: the gate has fairness limits, but no column is sensitive", "add sensitive=[…]")
+        if self.folds < 1:
+            self._refuse(f"model {self.name}: folds={self.folds} leaves nothing to measure on", "give 1 or more")
+
+    def _refuse(self, message: str, hint: str) -> None:
+        raise DeclarationError(message, where=str(self.origin), hint=hint)
+
+    @property
+    def cut(self) -> float:
+        """The declared threshold; one half until it is set by what a decision is worth."""
+        return 0.5 if isinstance(self.threshold, Value) else self.threshold
+
+    @property
+    def aside(self) -> tuple[str, ...]:
+        """Columns that the training set has besides the inputs: those that rows are evaluated by."""
+        by = [self.threshold.by] if isinstance(self.threshold, Value) and self.threshold.by else []
+        return tuple(dict.fromkeys((*self.segments, *self.sensitive, *by)))

@@ -17,6 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Kind = Literal["number", "boolean", "category"]
+Task = Literal["classification", "multiclass", "regression"]
+OUTPUTS: Mapping[Task, str] = {"classification": "probability", "multiclass": "label", "regression": "prediction"}
+"""What ``predict_<model>`` gives: a probability of class 1, the most probable class, or a number."""
 TYPES: Mapping[Kind, str] = {
     "number": r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*",
     "boolean": "BOOLEAN",
@@ -42,35 +45,68 @@ class Feature:
 
 
 @dataclass(frozen=True)
+class SegmentThresholds:
+    """A threshold of its own for each value of a column; other values have the signature's."""
+
+    column: str
+    thresholds: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
 class Signature:
     """The contract of a model version.
 
-    ``output`` is the column that ``predict_<model>`` gives: ``<model>_probability`` (0 to 1) for a
-    classifier, ``<model>_prediction`` (unit of the label) for a regressor. ``threshold`` is the
-    probability from which ``<model>_label`` is 1.
+    Parameters
+    ----------
+    model
+        Its name.
+    task
+        ``classification`` of 0 and 1, ``multiclass`` into ``classes``, or ``regression``.
+    features
+        What it reads, in order.
+    label
+        The column that it learned.
+    threshold
+        The probability from which ``<model>_label`` is 1.
+    classes
+        Of a multiclass model, in the order of its outputs.
+    by_segment
+        Thresholds that depend on a column of the scored row.
+    reasons
+        Feature and words that tell people what its value is: ``"{value} support tickets in 30 days"``.
     """
 
     model: str
-    task: Literal["classification", "regression"]
+    task: Task
     features: tuple[Feature, ...]
     label: str
     threshold: float = 0.5
+    classes: tuple[str, ...] = ()
+    by_segment: SegmentThresholds | None = None
+    reasons: tuple[tuple[str, str], ...] = ()
 
     @property
     def output(self) -> str:
-        """Name of the predicted column."""
-        return f"{self.model}_{'probability' if self.task == 'classification' else 'prediction'}"
+        """Name of the predicted column: ``<model>_probability`` (0 to 1), ``<model>_prediction`` (unit of the label), ``<model>_label``."""
+        return f"{self.model}_{OUTPUTS[self.task]}"
 
     def to_json(self) -> str:
-        """The signature as stored in ``foretable.model_versions``."""
-        return json.dumps(asdict(self))
+        """The signature as stored in ``foretable.model_versions``; what a version does not use is left out."""
+        return json.dumps({name: value for name, value in asdict(self).items() if value or name in _ALWAYS})
 
     @classmethod
     def from_json(cls, text: str) -> Signature:
         """Read back what ``to_json`` wrote."""
         fields: dict[str, Any] = json.loads(text)
-        features = tuple(Feature(f["name"], f["kind"], tuple(f["vocabulary"])) for f in fields.pop("features"))
-        return cls(features=features, **fields)
+        fields["features"] = tuple(Feature(f["name"], f["kind"], tuple(f["vocabulary"])) for f in fields["features"])
+        fields["classes"] = tuple(fields.get("classes", ()))
+        fields["reasons"] = tuple((feature, words) for feature, words in fields.get("reasons", ()))
+        if segment := fields.get("by_segment"):
+            fields["by_segment"] = SegmentThresholds(segment["column"], tuple((v, t) for v, t in segment["thresholds"]))
+        return cls(**fields)
+
+
+_ALWAYS = ("model", "task", "features", "label", "threshold")
 
 
 def encode(columns: Sequence[pa.Array | pa.ChunkedArray], features: Sequence[Feature], dtype: Any = np.float64) -> np.ndarray:

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from foretable.train.result import Evaluation, Parity, Trained, Trial
     from foretable.train.training_set import TrainingSet
 
-_INSERT = "INSERT INTO foretable.model_versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = """
+INSERT INTO foretable.model_versions (
+    model, version, candidate, created_at, declaration, training_set, training_hash, as_of_from, as_of_to, row_count,
+    parameters, signature, metrics, parity, code, parent, executor, seed
+)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_INSERT_TRIAL = """
+INSERT INTO foretable.trials (model, version, candidate, trial, parameters, value, state, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
 _SELECT = """
 SELECT model, version, candidate, created_at, declaration, training_set, training_hash, as_of_from, as_of_to, row_count,
     parameters, signature, metrics, parity, code, parent, executor, seed
@@ -104,10 +113,10 @@ def add_version(
             *(code, _champion(connection, model), "onnx", seed),
         ]
         connection.execute(_INSERT, row)
-        sha256 = write_artifact(connection, model, number, trained.onnx)
+        sha256 = write_artifact(connection, model, number, trained.artifacts["onnx"])
         _add_evaluations(connection, model, number, trained.evaluations)
         _add_trials(connection, model, number, trained.trials)
-        stage(version_key(model, number, signature.to_json(), sha256), signature, trained.onnx)
+        stage(version_key(model, number, signature.to_json(), sha256), signature, trained.artifacts["onnx"])
         install_macros(connection, model, number, f"predict_{model}__v{number}")
         return version_of(connection, model, number)
 
@@ -193,7 +202,7 @@ def _add_evaluations(connection: duckdb.DuckDBPyConnection, model: str, number: 
 def _add_trials(connection: duckdb.DuckDBPyConnection, model: str, number: int, trials: Sequence[Trial]) -> None:
     rows = [[model, number, each.candidate, each.trial, _json(each.parameters), each.value, each.state, each.seconds] for each in trials]
     if rows:
-        connection.executemany("INSERT INTO foretable.trials VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany(_INSERT_TRIAL, rows)
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from foretable.declare.model import Candidate, LogisticRegression, Model, XGBoost
+from foretable.declare.candidates import Candidate, LogisticRegression, XGBoost
+from foretable.declare.model import Model
 from foretable.errors import DeclarationError, nearest
 from foretable.registry.signature import Feature
 from foretable.train import linear, trees

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from foretable.declare.model import Candidate, Model
+from foretable.declare.candidates import Candidate
+from foretable.declare.model import Model
 from foretable.errors import DeclarationError
 from foretable.progress import Listener, Progress
 from foretable.train.calibration import expit, fit_sigmoid
@@ -71,7 +72,7 @@ def fit_candidate(model: Model, candidate: Candidate, prepared: Prepared, *, tri
             native(prepared.matrix),
             prepared.split,
             prepared.clusters,
-            threshold=model.threshold,
+            threshold=model.cut,
             seed=model.seed,
             segments={"latest": prepared.latest},
         )
@@ -80,7 +81,7 @@ def fit_candidate(model: Model, candidate: Candidate, prepared: Prepared, *, tri
         notes.append(f"{candidate.name} was searched on {SEARCH_ROWS:,} of {len(train):,} training rows and fitted to all")
     if model.calibration and slope == 0:
         notes.append(f"{candidate.name} ranks the validation rows no better than chance: everybody gets the base rate")
-    return Trained(candidate.name, parameters, prepared.signature, onnx, evaluations, tried, native, tuple(notes))
+    return Trained(candidate.name, parameters, prepared.signature, {"onnx": onnx}, "onnx", evaluations, tried, native, tuple(notes))
 
 
 def _native(fit: Fit, slope: float, offset: float, matrix: np.ndarray) -> np.ndarray:
@@ -113,5 +114,5 @@ def _validated(model: Model, fit_to: Fitter, prepared: Prepared, parameters: Map
     fit = fit_to(prepared.matrix[rows], prepared.outcome[rows], weights, prepared.signature.features, parameters, model.seed)
     probability = _native(fit, *_calibration(model, fit, prepared), prepared.matrix[held_out])
     each = np.arange(len(held_out))
-    found = figures(prepared.outcome[held_out], probability, each, model.threshold)(np.ones(len(held_out)))
+    found = figures(prepared.outcome[held_out], probability, each, model.cut)(np.ones(len(held_out)))
     return float(found[METRICS.index(model.gate.metric)])

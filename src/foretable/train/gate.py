@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from foretable.declare.model import Gate
+from foretable.declare.judge import Gate
 from foretable.train.bootstrap import dense, interval, repeats_for, replicates
 from foretable.train.metrics import METRICS, figures
 from foretable.train.result import Evaluation, GateDecision

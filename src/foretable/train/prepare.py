@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from foretable.declare.model import EntitySplit, Model, TimeSplit
+from foretable.declare.judge import EntitySplit, TimeSplit
+from foretable.declare.model import Model
 from foretable.errors import DeclarationError, TrainingError, nearest
 from foretable.registry.signature import Signature, encode_table
 from foretable.train import checks
@@ -75,7 +76,7 @@ def prepare(model: Model, data: pa.Table, training: TrainingSet) -> Prepared:
     gap = int((split < 0).sum())
     if gap:
         notes = (*notes, f"{gap:,} rows lie in the gap between the splits and are not used")
-    signature = Signature(model.name, model.task, kept, training.label, model.threshold)
+    signature = Signature(model.name, model.task, kept, training.label, model.cut)
     return Prepared(signature, matrix, outcome, split, clusters, _latest(clusters, data, training.as_of), notes)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -32,8 +32,40 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """Points to draw, in order: ``roc``, ``pr``, ``calibration``, ``gain``, ``profit``, ``importance``, ``drift``.
+
+    ``labels`` name the points of a bar chart, such as the features by importance; else it is empty.
+    """
+
+    name: str
+    split: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found, before or after training.
+
+    ``check`` is one of leak, duplicates, identifier, constant, few, labels, split, chance, calibration, fairness.
+    A ``refused`` finding stopped the training, or keeps the version from being promoted unless it is forced.
+    """
+
+    check: str
+    severity: Literal["note", "warning", "refused"]
+    message: str
+    column: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Trial:
-    """One trial of the search: parameters and the gate's metric on the validation rows."""
+    """One trial of the search: parameters, the gate's metric over the folds, and on each fold that was measured.
+
+    ``state`` is COMPLETE, PRUNED (stopped early: it was behind) or FAILED.
+    """
 
     candidate: str
     trial: int
@@ -41,6 +73,7 @@ class Trial:
     value: float
     state: str
     seconds: float
+    folds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,17 +94,23 @@ class Parity:
 class Trained:
     """A candidate, fitted and exported.
 
-    ``native`` maps an encoded float64 matrix to the output by the estimator's own code, without ONNX.
+    ``native`` maps an encoded float64 matrix to the output by the estimator's own code, without ONNX: shape (rows,), or
+    (rows, classes). ``artifacts`` are the bytes to keep, by kind: ``onnx``; and where there are such, ``form`` (the model in plain
+    numbers), ``explain`` (its contributions as ONNX) and ``booster`` (XGBoost's own format). ``executor`` is what answers in SQL:
+    ``onnx``, ``sql`` or ``booster``.
     """
 
     candidate: str
     parameters: Mapping[str, Any]
     signature: Signature
-    onnx: bytes
+    artifacts: Mapping[str, bytes]
+    executor: str
     evaluations: tuple[Evaluation, ...]
     trials: tuple[Trial, ...]
     native: Callable[[np.ndarray], np.ndarray]
     notes: tuple[str, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     def value(self, metric: str, split: str = "test", segment: str = "all") -> float:
         """A metric's value on a split."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretable.declare.model import Between, Candidate
+from foretable.declare.candidates import Between, Candidate
 from foretable.errors import TrainingError
 from foretable.train.result import Trial
 

@@ -10,7 +10,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from foretable.declare.model import Gate, Model
+from foretable.declare.judge import Gate
+from foretable.declare.model import Model
 from foretable.errors import DeclarationError
 from foretable.progress import Listener, Progress, silent
 from foretable.refresh.fingerprint import declaration_fingerprint
@@ -122,7 +123,7 @@ def _candidates(
         listen(Progress(name, "started"))
         begun = time.perf_counter()
         trained = fit_candidate(model, candidate, prepared, trials=trials, listen=listen)
-        parity = check_parity(connection, trained.signature, trained.onnx, trained.native, training, data)
+        parity = check_parity(connection, trained.signature, trained.artifacts["onnx"], trained.native, training, data)
         detail = f"{model.gate.metric} {trained.value(model.gate.metric):.4f} on held-out rows"
         listen(Progress(name, "done", detail, time.perf_counter() - begun))
         fitted.append((trained, parity))
@@ -148,7 +149,7 @@ def _decide(
     graph = read_artifact(connection, model.name, current.version)
     challenger, theirs = (
         make_scorer(signature, onnx)(*(rows[feature.name] for feature in signature.features)).to_numpy(zero_copy_only=False)
-        for signature, onnx in ((best.signature, best.onnx), (current.signature, graph))
+        for signature, onnx in ((best.signature, best.artifacts["onnx"]), (current.signature, graph))
     )
     scored = ~(np.isnan(challenger) | np.isnan(theirs))
     with steady():
@@ -159,7 +160,7 @@ def _decide(
             theirs[scored],
             prepared.clusters[test][scored],
             champion_version=current.version,
-            threshold=model.threshold,
+            threshold=model.cut,
             seed=model.seed,
         )
 

@@ -13,7 +13,7 @@ from foretable.compile.asof import literal, spine_dates, uses_as_of
 from foretable.compile.graph import Graph
 from foretable.compile.inline import inlined
 from foretable.declare.clock import interval
-from foretable.declare.model import EntitySplit
+from foretable.declare.judge import EntitySplit
 from foretable.declare.tables import Label
 from foretable.errors import DeclarationError, QualityViolation, TrainingError, UnknownName, nearest
 from foretable.quality import require

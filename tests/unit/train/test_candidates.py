@@ -57,8 +57,8 @@ def test_onnx_equals_the_estimator(
     strange[:200, [4, 5]] = -1
     strange[100:300, :] = np.where(np.random.default_rng(0).random((200, 8)) < 0.5, np.nan, strange[100:300, :])
     for matrix in (prepared.matrix, strange, np.full((1, 8), np.nan)):
-        assert np.abs(run(trained.onnx, matrix) - trained.native(matrix)).max() < 1e-6
-    assert np.isfinite(run(trained.onnx, strange)).all()
+        assert np.abs(run(trained.artifacts["onnx"], matrix) - trained.native(matrix)).max() < 1e-6
+    assert np.isfinite(run(trained.artifacts["onnx"], strange)).all()
 
 
 def test_the_linear_model_is_scikit_learns_usual_pipeline(prepared: Prepared) -> None:
@@ -136,7 +136,7 @@ def test_training_twice_gives_the_same_bytes_and_figures(prepared: Prepared, dec
     ranges = {"C": ft.between(0.1, 10.0, log=True)} if candidate is LINEAR else {"subsample": ft.between(0.5, 0.9)}
     searched = type(candidate)(**candidate.parameters, **ranges)
     first, second = (fit_candidate(declare(calibration="sigmoid"), searched, prepared, trials=3, listen=silent) for _ in range(2))
-    assert first.onnx == second.onnx
+    assert first.artifacts["onnx"] == second.artifacts["onnx"]
     assert first.evaluations == second.evaluations
     assert [(t.parameters, t.value) for t in first.trials] == [(t.parameters, t.value) for t in second.trials]
     other = fit_candidate(declare(seed=1), searched, prepared, trials=3, listen=silent)
@@ -166,7 +166,7 @@ def test_only_validation_rows_calibrate(prepared: Prepared, declare: Declare) ->
     other = replace(prepared, outcome=flipped)
 
     def graph(rows: Prepared) -> bytes:
-        return fit_candidate(declare(calibration="sigmoid"), LINEAR, rows, trials=1, listen=silent).onnx
+        return fit_candidate(declare(calibration="sigmoid"), LINEAR, rows, trials=1, listen=silent).artifacts["onnx"]
 
     assert graph(prepared) == graph(other)
     flipped[prepared.rows(VALIDATION)] = prepared.outcome[prepared.rows(VALIDATION)][::-1]
@@ -199,7 +199,7 @@ def test_an_elastic_net_drops_columns(prepared: Prepared, declare: Declare) -> N
     trained = fit_candidate(declare(), ft.LogisticRegression(C=0.01, l1_ratio=1.0), prepared, trials=1, listen=silent)
     matrix = prepared.matrix[:50].copy()
     matrix[:, 6] += 5  # tenure tells nothing
-    assert (run(trained.onnx, matrix) == run(trained.onnx, prepared.matrix[:50])).all()
+    assert (run(trained.artifacts["onnx"], matrix) == run(trained.artifacts["onnx"], prepared.matrix[:50])).all()
 
 
 def test_a_misspelt_parameter_is_a_wrong_declaration(prepared: Prepared, declare: Declare) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics as oracle
 from sklearn.linear_model import LogisticRegression
 
-from foretable.declare.model import Gate
+from foretable.declare.judge import Gate
 from foretable.train.bootstrap import dense, interval, repeats_for, replicates
 from foretable.train.calibration import expit, fit_sigmoid, logistic_line
 from foretable.train.evaluate import evaluate, measure

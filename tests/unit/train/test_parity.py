@@ -45,7 +45,7 @@ def trained(prepared: Prepared, declare: Declare, candidate: Any) -> Trained:
 def check(
     connection: duckdb.DuckDBPyConnection, found: Trained, training: TrainingSet, rows: pa.Table, content: bytes | None = None
 ) -> Parity:
-    return check_parity(connection, found.signature, content or found.onnx, found.native, training, rows)
+    return check_parity(connection, found.signature, content or found.artifacts["onnx"], found.native, training, rows)
 
 
 @pytest.mark.parametrize("candidate", [ft.LogisticRegression(), ft.XGBoost(n_estimators=40, max_depth=5)], ids=["linear", "trees"])
@@ -151,7 +151,7 @@ def test_a_broken_export_is_refused(
     damage: Break,
 ) -> None:
     found = trained(prepared, declare, candidate)
-    broken = onnx.load_from_string(found.onnx)
+    broken = onnx.load_from_string(found.artifacts["onnx"])
     damage(broken.graph)
     with pytest.raises(ParityFailure, match="score otherwise in SQL") as caught:
         check(connection, found, training, rows, broken.SerializeToString())
@@ -170,7 +170,7 @@ def test_the_worst_rows_are_named_by_their_key(
         return scores
 
     with pytest.raises(ParityFailure, match=r"1 of 3,000 rows") as caught:
-        check_parity(connection, found.signature, found.onnx, native, training, rows)
+        check_parity(connection, found.signature, found.artifacts["onnx"], native, training, rows)
     assert f"customer_id {17 // 5}, month {17 % 5}: SQL 0." in caught.value.message
     assert caught.value.where == "training.churn"
 
@@ -192,13 +192,13 @@ def test_no_number_and_no_null_are_differences_too(training: TrainingSet, rows: 
 def test_probes_hold_nulls_strangers_and_thresholds(prepared: Prepared, rows: pa.Table, declare: Declare) -> None:
     found = trained(prepared, declare, ft.XGBoost(n_estimators=3, max_depth=3))
     features = found.signature.features
-    probes = probe_rows(rows, features, found.onnx)
+    probes = probe_rows(rows, features, found.artifacts["onnx"])
     assert probes.to_pylist()[0] == dict.fromkeys([f.name for f in features])
     for feature in features:
         assert probes[feature.name].null_count > 10
         if feature.kind == "category":
             assert set(probes[feature.name].to_pylist()) - {None, *feature.vocabulary}
-    attributes = _attributes(onnx.load_from_string(found.onnx).graph)
+    attributes = _attributes(onnx.load_from_string(found.artifacts["onnx"]).graph)
     numbers = [f.name for f in features if f.kind != "category"]
     for column, value, mode in zip(
         attributes["nodes_featureids"].ints, attributes["nodes_values"].floats, attributes["nodes_modes"].strings, strict=True

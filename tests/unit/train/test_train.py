@@ -67,7 +67,7 @@ def test_every_candidate_becomes_a_version_and_the_best_one_champion(shop_graph:
 def test_the_best_is_chosen_on_the_validation_rows_alone(metric: str, best: str) -> None:
     def fitted(name: str, validation: float, test: float) -> tuple[Trained, Parity]:
         found = (Evaluation("validation", "all", metric, validation, 0, 1, 9), Evaluation("test", "all", metric, test, 0, 1, 9))
-        return Trained(name, {}, Signature("m", "classification", (), "y"), b"", found, (), np.copy), Parity(1, 1, 0.0, 1e-5)
+        return Trained(name, {}, Signature("m", "classification", (), "y"), {}, "onnx", found, (), np.copy), Parity(1, 1, 0.0, 1e-5)
 
     found = best_first(ft.Gate(metric), [fitted("a", 0.8, 0.6), fitted("b", 0.7, 0.9)])  # type: ignore[arg-type]
     assert found[0][0].candidate == best
@@ -92,7 +92,7 @@ def test_a_twin_of_the_champion_is_refused(shop_graph: Shop) -> None:
     assert "than version 2 on" in second.gate.reason
     assert second.previous == second.champion == first.champion == 2
     assert resolve(connection, "churn@challenger").version == second.best.version == 4
-    assert second.best.trained.onnx == first.best.trained.onnx
+    assert second.best.trained.artifacts["onnx"] == first.best.trained.artifacts["onnx"]
     assert [v.parent for v in versions(connection, "churn")] == [None, None, 2, 2]
 
 
