@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -64,7 +65,7 @@ class Finding:
 class Trial:
     """One trial of the search: parameters, the gate's metric over the folds, and on each fold that was measured.
 
-    ``state`` is COMPLETE, PRUNED (stopped early: it was behind) or FAILED.
+    ``state`` is COMPLETE, PRUNED (stopped early: it was behind) or FAILED. ``tried_at`` is in UTC.
     """
 
     candidate: str
@@ -74,6 +75,7 @@ class Trial:
     state: str
     seconds: float
     folds: tuple[float, ...] = ()
+    tried_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class Trained:
     ``native`` maps an encoded float64 matrix to the output by the estimator's own code, without ONNX: shape (rows,), or
     (rows, classes). ``artifacts`` are the bytes to keep, by kind: ``onnx``; and where there are such, ``form`` (the model in plain
     numbers), ``explain`` (its contributions as ONNX) and ``booster`` (XGBoost's own format). ``executor`` is what answers in SQL:
-    ``onnx``, ``sql`` or ``booster``.
+    ``onnx``, ``sql`` or ``booster``. ``study`` is the fingerprint that its trials are kept under.
     """
 
     candidate: str
@@ -111,6 +113,7 @@ class Trained:
     notes: tuple[str, ...] = ()
     curves: tuple[Curve, ...] = ()
     findings: tuple[Finding, ...] = ()
+    study: str = ""
 
     def value(self, metric: str, split: str = "test", segment: str = "all") -> float:
         """A metric's value on a split."""
@@ -160,7 +163,8 @@ class TrainingReport:
     """A whole training of one model.
 
     ``candidates`` are in the order of the gate's metric on the validation rows, best first; ``best`` went
-    to the gate. ``notes`` say what was left out or done differently from the declaration.
+    to the gate. ``notes`` say what was left out or done differently from the declaration; ``findings`` are those of the checks
+    before training, which hold for every candidate.
     """
 
     model: str
@@ -169,6 +173,7 @@ class TrainingReport:
     gate: GateDecision
     previous: int | None
     notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     seconds: float = 0.0
     split_rows: Mapping[str, int] = field(default_factory=dict)
 
