@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
-
 from membership import Simulated, World, simulate
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 FROZEN = Path(__file__).with_name("frozen.json")
 RECALL, PRECISION = 0.75, 0.60
@@ -43,7 +42,7 @@ def figures(simulated: Simulated) -> dict[str, Any]:
 
 if __name__ == "__main__":
     kept = json.loads(FROZEN.read_text())
-    for name, entry in kept.items():
+    for _name, entry in kept.items():
         if "bayes" not in entry:
             entry["bayes"] = figures(simulate(World(**entry["world"])))
     FROZEN.write_text(json.dumps(kept, indent=2) + "\n")

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 START = np.datetime64("2024-01-01", "us")
 PERIOD = np.timedelta64(30 * 86_400, "s").astype("timedelta64[us]")
-PERIODS = 9
-"""The first two only fill the windows; the last one only tells who left."""
+PERIODS = 10
+"""The first two only fill the windows; the last one goes on after the day of the warehouse."""
+DATES = range(2, 8)
+"""Periods at whose beginning members are scored."""
 PLANS = np.array(["basic", "plus", "family"])
 CHANNELS = np.array(["web", "shop", "friend"])
 
@@ -64,15 +64,15 @@ def simulate(world: World) -> Simulated:
     there, left = joined < 0, np.full(count, PERIODS)
     truth: list[dict[str, np.ndarray]] = []
     for period in range(PERIODS):
-        there = (there | (joined == period)) & (left >= period)
+        there = (there | (joined == period)) & (left > period)
         keenness = keenness + random.normal(0, 0.5, count)
         visits[period] = np.where(there, random.poisson(np.exp(keenness.clip(-3, 3.2))), 0)
         complaints[period] = np.where(there, random.poisson(trouble), 0)
         missed[period] = np.where(there, random.binomial(2, 0.08 + 0.25 * (trouble > 0.9), count), 0)
         chance = probability(world, visits, complaints, missed, plan, period)
         gone = there & (random.random(count) < chance)
-        if period + 1 < PERIODS:
-            left[gone] = period + 1
+        left[gone] = period + 1
+        if period + 1 in DATES:
             known = np.flatnonzero(there)
             truth.append({"member_id": known, "period": np.full(len(known), period + 1), "p": chance[known], "left": gone[known]})
     where = np.concatenate([part["period"] for part in truth])
@@ -137,8 +137,3 @@ def _exits(left: np.ndarray, random: np.random.Generator) -> pa.Table:
     seconds = random.integers(0, 30 * 86_400, len(member)).astype("timedelta64[s]")
     return pa.table({"member_id": member, "left_at": START + left[member] * PERIOD + seconds})
 
-
-def end() -> datetime:
-    """The day that the warehouse of a world knows everything up to."""
-    moment: Any = (START + PERIODS * PERIOD).astype(datetime)
-    return moment

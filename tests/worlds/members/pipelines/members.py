@@ -30,7 +30,7 @@ def usage() -> ft.Table:
         ),
     )
     names = ("visits_30d", "visits_60d", "visits_180d", "complaints_30d", "complaints_60d", "missed_30d", "missed_60d")
-    return counts.fill_null({name: 0 for name in names})
+    return counts.fill_null(dict.fromkeys(names, 0))
 
 
 @ft.label("training.left_the_club", entity=member, horizon="30 days", every="30 days", start="2024-03-01")
