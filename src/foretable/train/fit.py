@@ -18,7 +18,8 @@ from foretable.train.evaluate import evaluate
 from foretable.train.metrics import METRICS, figures
 from foretable.train.prepare import Prepared
 from foretable.train.result import Trained, Trial
-from foretable.train.search import SEARCH_ROWS, search, search_sample
+from foretable.train.sample import SEARCH_ROWS, search_sample
+from foretable.train.search import search
 from foretable.train.split import TRAIN, VALIDATION
 from foretable.train.steady import steady
 
@@ -59,7 +60,9 @@ def fit_candidate(model: Model, candidate: Candidate, prepared: Prepared, *, tri
 
     with steady():
         objective, direction = partial(_validated, model, fit_to, prepared), model.gate.higher_is_better
-        parameters, tried = search(candidate, objective, trials=trials, seed=model.seed, higher_is_better=direction, listen=told)
+        parameters, tried = search(
+            candidate, objective, folds=1, trials=trials, seed=model.seed, higher_is_better=direction, earlier=(), tell=told
+        )
         outcome = prepared.outcome[train]
         weights = _weights(outcome, np.ones(len(train)), model.weights)
         features = prepared.signature.features
@@ -105,10 +108,10 @@ def _weights(outcome: np.ndarray, base: np.ndarray, scheme: str | None) -> np.nd
     return balanced
 
 
-def _validated(model: Model, fit_to: Fitter, prepared: Prepared, parameters: Mapping[str, Any]) -> float:
+def _validated(model: Model, fit_to: Fitter, prepared: Prepared, parameters: Mapping[str, Any], fold: int) -> float:
     """The gate's metric on the validation rows, for parameters fitted to a sample of the training rows."""
     train, held_out = prepared.rows(TRAIN), prepared.rows(VALIDATION)
-    chosen, base = search_sample(prepared.outcome[train], model.seed)
+    chosen, base = search_sample(prepared.outcome[train], 2, model.seed)
     rows = train[chosen]
     weights = _weights(prepared.outcome[rows], base, model.weights)
     fit = fit_to(prepared.matrix[rows], prepared.outcome[rows], weights, prepared.signature.features, parameters, model.seed)

@@ -1,77 +1,84 @@
-"""Hyperparameters: Optuna's TPE on the validation rows."""
+"""Hyperparameters: Optuna's TPE, a trial that is behind is stopped early."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from foretable.declare.candidates import Between, Candidate
+from foretable.declare.candidates import Among, Between, Candidate
 from foretable.errors import TrainingError
 from foretable.train.result import Trial
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.distributions import BaseDistribution
 
-SEARCH_ROWS = 40_000
-"""Trials fit at most so many training rows; the winner is fitted to all of them."""
-
-Objective = Callable[[Mapping[str, Any]], float]
+Objective = Callable[[Mapping[str, Any], int], float]
+"""From parameters and the number of a fold to the metric on it."""
+WORDS = {"COMPLETE": "COMPLETE", "PRUNED": "PRUNED", "FAIL": "FAILED"}
+"""What the states of Optuna are called in ``foretable.trials``."""
+Ranges = Mapping[str, Between | Among]
 
 
 def search(
     candidate: Candidate,
     objective: Objective,
     *,
+    folds: int,
     trials: int,
     seed: int,
     higher_is_better: bool,
-    listen: Callable[[Trial], None],
+    earlier: Sequence[Trial],
+    tell: Callable[[Trial], None],
 ) -> tuple[dict[str, Any], tuple[Trial, ...]]:
     """Find the parameters of a candidate.
 
-    A candidate without ranges has nothing to search. The seed fixes what is tried.
+    A candidate without ranges has nothing to search. What trial n tries follows from the seed, n and the trials before it
+    alone, so that a search that goes on from ``earlier`` ones tries what it would have tried without a stop.
 
     Parameters
     ----------
     candidate
         Its fixed parameters and ranges.
     objective
-        From parameters to the metric on the validation rows.
+        The metric on a fold; a number that is not finite fails the trial.
+    folds
+        How many there are. After each a trial is compared with those before it, by their mean up to there: below
+        the median it is stopped (Optuna's MedianPruner; the first five are never stopped).
     trials
-        How many parameter sets to try.
+        How many parameter sets to try, those of ``earlier`` included.
+    seed
+        Of the sampler.
     higher_is_better
         Direction of the metric.
-    listen
-        Told about every trial.
+    earlier
+        Trials of the same search that are done already, from the first on.
+    tell
+        Told about every new trial.
 
     Returns
     -------
     tuple
-        The best parameters and all trials.
+        The best parameters of the trials that saw every fold, and all trials.
     """
-    ranges = {name: value for name, value in candidate.parameters.items() if isinstance(value, Between)}
+    ranges: Ranges = {name: value for name, value in candidate.parameters.items() if isinstance(value, Between | Among)}
     fixed = {name: value for name, value in candidate.parameters.items() if name not in ranges}
     if not ranges:
         return fixed, ()
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(direction="maximize" if higher_is_better else "minimize", sampler=optuna.samplers.TPESampler(seed=seed))
-    done: list[Trial] = []
-    for number in range(trials):
+    done = list(earlier[:trials])
+    study = _study(ranges, done, higher_is_better)
+    for number in range(len(done), trials):
+        study.sampler = _sampler(seed, number)
         asked = study.ask()
         parameters = {**fixed, **{name: _suggest(asked, name, value) for name, value in ranges.items()}}
-        started = time.perf_counter()
-        value = objective(parameters)
-        failed = not math.isfinite(value)
-        study.tell(asked, None if failed else value, state=optuna.trial.TrialState.FAIL if failed else None)
-        state = "FAILED" if failed else "COMPLETE"
-        done.append(Trial(candidate.name, number, parameters, value, state, time.perf_counter() - started))
-        listen(done[-1])
+        done.append(_tried(candidate.name, study, asked, parameters, objective, folds))
+        tell(done[-1])
     complete = [trial for trial in done if trial.state == "COMPLETE"]
     if not complete:
         raise TrainingError(f"no trial of {candidate.name} gave a usable model", hint="narrow its ranges")
@@ -79,40 +86,83 @@ def search(
     return dict(best.parameters), tuple(done)
 
 
-def _suggest(trial: optuna.Trial, name: str, value: Between) -> int | float:
+def _tried(name: str, study: optuna.Study, asked: optuna.Trial, parameters: Mapping[str, Any], objective: Objective, folds: int) -> Trial:
+    """Measure parameters fold by fold, as long as they are not behind."""
+    from optuna.trial import TrialState
+
+    started, state, found = time.perf_counter(), TrialState.COMPLETE, list[float]()
+    for fold in range(folds):
+        found.append(objective(parameters, fold))
+        if not math.isfinite(found[-1]):
+            state = TrialState.FAIL
+            break
+        asked.report(_means(found)[-1], fold)
+        if fold < folds - 1 and asked.should_prune():
+            state = TrialState.PRUNED
+            break
+    value = _means(found)[-1]
+    study.tell(asked, value if state == TrialState.COMPLETE else None, state=state)
+    when = datetime.now(UTC).replace(tzinfo=None)
+    return Trial(name, asked.number, parameters, value, WORDS[state.name], time.perf_counter() - started, tuple(found), when)
+
+
+def _means(values: Sequence[float]) -> list[float]:
+    """The mean of the first, of the first two, and so on."""
+    return [total / (position + 1) for position, total in enumerate(accumulate(values))]
+
+
+def _study(ranges: Ranges, done: Sequence[Trial], higher_is_better: bool) -> optuna.Study:
+    """A study that knows the trials that are done."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize" if higher_is_better else "minimize", pruner=optuna.pruners.MedianPruner())
+    states = {
+        "COMPLETE": optuna.trial.TrialState.COMPLETE,
+        "PRUNED": optuna.trial.TrialState.PRUNED,
+        "FAILED": optuna.trial.TrialState.FAIL,
+    }
+    states = {word: state for state, word in WORDS.items()}
+    for trial in done:
+        known = optuna.trial.create_trial(
+            state=optuna.trial.TrialState[states[trial.state]],
+            value=None if trial.state == "FAILED" else trial.value,
+            params={name: _asked(value, trial.parameters[name]) for name, value in ranges.items()},
+            distributions={name: _distribution(value) for name, value in ranges.items()},
+            intermediate_values={step: mean for step, mean in enumerate(_means(trial.folds)) if math.isfinite(mean)},
+        )
+        study.add_trial(known)
+    return study
+
+
+def _sampler(seed: int, number: int) -> optuna.samplers.BaseSampler:
+    """A sampler of its own for every trial: one that went on drawing would not know where an earlier process stopped."""
+    import optuna
+
+    digest = hashlib.blake2b(f"{seed} {number}".encode(), digest_size=4).digest()
+    return optuna.samplers.TPESampler(seed=int.from_bytes(digest, "big"))
+
+
+def _distribution(value: Between | Among) -> BaseDistribution:
+    from optuna import distributions
+
+    if isinstance(value, Among):
+        return distributions.CategoricalDistribution(range(len(value.values)))
+    if isinstance(value.low, int) and isinstance(value.high, int):
+        return distributions.IntDistribution(value.low, value.high, log=value.log)
+    return distributions.FloatDistribution(value.low, value.high, log=value.log)
+
+
+def _suggest(trial: optuna.Trial, name: str, value: Between | Among) -> Any:
+    if isinstance(value, Among):
+        return value.values[trial.suggest_categorical(name, range(len(value.values)))]
     if isinstance(value.low, int) and isinstance(value.high, int):
         return trial.suggest_int(name, value.low, value.high, log=value.log)
     return trial.suggest_float(name, value.low, value.high, log=value.log)
 
 
-def search_sample(outcome: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to search on, and what each stands for.
-
-    The rarer class is kept whole as long as it fills at most half; weights make up for the rest, so
-    that the sample has the base rate of all rows.
-
-    Parameters
-    ----------
-    outcome
-        0 or 1 per training row.
-    seed
-        Of the draw.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Positions, ascending, and weights that add up to the number of rows.
-    """
-    if len(outcome) <= SEARCH_ROWS:
-        return np.arange(len(outcome)), np.ones(len(outcome))
-    generator = np.random.default_rng(seed)
-    classes = [np.flatnonzero(outcome == value) for value in (0, 1)]
-    chosen, weights = [], []
-    for rows, others in (classes, classes[::-1]):
-        room = max(SEARCH_ROWS - len(others), SEARCH_ROWS // 2)
-        kept = rows if len(rows) <= room else generator.choice(rows, room, replace=False)
-        chosen.append(kept)
-        weights.append(np.full(len(kept), len(rows) / len(kept)))
-    positions, all_weights = np.concatenate(chosen), np.concatenate(weights)
-    order = np.argsort(positions)
-    return positions[order], all_weights[order]
+def _asked(value: Between | Among, found: Any) -> Any:
+    """What the sampler gave where the parameter was ``found``: of values, the position."""
+    if not isinstance(value, Among):
+        return found
+    return [json.dumps(each) for each in value.values].index(json.dumps(found))

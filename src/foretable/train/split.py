@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 from foretable.declare.clock import interval
 from foretable.errors import TrainingError
 
-TRAIN, VALIDATION, TEST, GAP = 0, 1, 2, -1
+TRAIN, VALIDATION, TEST, GAP, AWAY = 0, 1, 2, -1, -2
 NAMES = {TRAIN: "train", VALIDATION: "validation", TEST: "test"}
 _UNIT = {"minute": "m", "hour": "h", "day": "D", "week": "W"}
 
@@ -93,10 +94,12 @@ def later(moments: np.ndarray, length: str) -> np.ndarray:
     return moved
 
 
-def split_by_entity(column: pa.Array | pa.ChunkedArray, seed: int, shares: tuple[float, float, float]) -> np.ndarray:
+def split_by_entity(
+    column: pa.Array | pa.ChunkedArray, seed: int, shares: tuple[float, float, float], strata: np.ndarray | None = None
+) -> np.ndarray:
     """Split rows by whole entities, by a hash of the value and the seed.
 
-    An entity stays on its side whatever the order of the rows, whoever else is there, on any machine.
+    Without strata an entity stays on its side whatever the order of the rows, whoever else is there, on any machine.
 
     Parameters
     ----------
@@ -106,6 +109,9 @@ def split_by_entity(column: pa.Array | pa.ChunkedArray, seed: int, shares: tuple
         Another seed draws other entities.
     shares
         Expected shares of entities for train, validation and test.
+    strata
+        A number per row, the same on all rows of an entity: the shares are met in each of them, to one entity. An entity's side
+        then depends on the others of its stratum.
 
     Returns
     -------
@@ -113,11 +119,36 @@ def split_by_entity(column: pa.Array | pa.ChunkedArray, seed: int, shares: tuple
         Per row ``TRAIN``, ``VALIDATION`` or ``TEST``.
     """
     codes, values = entity_codes(column)
-    total = sum(shares)
-    borders = np.cumsum(shares)[:2] / total
-    draws = np.array([_draw(value, seed) for value in values.to_pylist()])
-    split: np.ndarray = np.searchsorted(borders, draws, side="right").astype(np.int8)[codes]
-    return split
+    drawn = part_of(draws(values, seed), shares, None if strata is None else per_entity(codes, strata))
+    return drawn[codes]
+
+
+def keep_apart(split: np.ndarray, codes: np.ndarray, values: pa.Array, seed: int, shares: tuple[float, float, float]) -> np.ndarray:
+    """A split in which, moreover, no entity is in two parts: each is drawn for one, and its rows in the others' are ``AWAY``.
+
+    Parameters
+    ----------
+    split
+        By time.
+    codes, values
+        Entities, as :func:`entity_codes` gives them.
+    seed, shares
+        As for :func:`split_by_entity`.
+    """
+    drawn = part_of(draws(values, seed), shares)[codes]
+    return np.where((split >= 0) & (split != drawn), AWAY, split).astype(np.int8)
+
+
+def part_of(drawn: np.ndarray, shares: Sequence[float], strata: np.ndarray | None = None) -> np.ndarray:
+    """The part of each entity, 0 to the number of shares − 1, by its draw; with strata by its rank among the draws of its stratum."""
+    borders = np.cumsum(shares)[:-1] / sum(shares)
+    if strata is None:
+        return np.searchsorted(borders, drawn, side="right").astype(np.int8)
+    place = np.empty(len(drawn))
+    for stratum in np.unique(strata):
+        mine = np.flatnonzero(strata == stratum)
+        place[mine[np.argsort(drawn[mine], kind="stable")]] = (np.arange(len(mine)) + 0.5) / len(mine)
+    return np.searchsorted(borders, place, side="right").astype(np.int8)
 
 
 def entity_codes(column: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
@@ -129,9 +160,22 @@ def entity_codes(column: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, pa.Arr
     return encoded.indices.to_numpy(zero_copy_only=False), encoded.dictionary
 
 
-def _draw(value: str | None, seed: int) -> float:
+def per_entity(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The greatest value of each entity's rows, by code."""
+    found = np.full(int(codes.max()) + 1 if len(codes) else 0, -np.inf)
+    np.maximum.at(found, codes, values)
+    return found
+
+
+def draws(values: pa.Array, seed: int, purpose: str = "") -> np.ndarray:
+    """A number from 0 to 1 per value, by hash; each purpose draws apart from the others."""
+    return np.array([_draw(value, seed, purpose) for value in values.to_pylist()])
+
+
+def _draw(value: str | None, seed: int, purpose: str) -> float:
     text = "" if value is None else "=" + value
-    digest = hashlib.blake2b(text.encode(), key=seed.to_bytes(16, "big", signed=True), digest_size=8).digest()
+    key = seed.to_bytes(16, "big", signed=True)
+    digest = hashlib.blake2b(text.encode(), key=key, digest_size=8, person=purpose.encode()).digest()
     return int.from_bytes(digest, "big") / 2**64
 
 

@@ -20,12 +20,12 @@ import foretable as ft
 from foretable.errors import DeclarationError
 from foretable.progress import Progress, silent
 from foretable.registry.signature import Feature
-from foretable.train import search as searching
+from foretable.train import sample as searching
 from foretable.train.features import read_rows
 from foretable.train.fit import fit_candidate
 from foretable.train.linear import fit_linear
 from foretable.train.prepare import Prepared, prepare
-from foretable.train.search import search_sample
+from foretable.train.sample import search_sample
 from foretable.train.split import TEST, TRAIN, VALIDATION
 from foretable.train.training_set import TrainingSet
 from foretable.train.trees import fit_trees
@@ -216,10 +216,10 @@ def test_a_misspelt_parameter_is_a_wrong_declaration(prepared: Prepared, declare
 def test_the_search_sample_keeps_the_rare_class_and_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(searching, "SEARCH_ROWS", 1000)
     outcome = (np.random.default_rng(0).random(10_000) < 0.02).astype(float)
-    rows, weights = search_sample(outcome, 0)
+    rows, weights = search_sample(outcome, 2, 0)
     assert len(rows) == 1000 and len(set(rows.tolist())) == 1000
     assert outcome[rows].sum() == outcome.sum()
     assert (weights * outcome[rows]).sum() / weights.sum() == pytest.approx(outcome.mean())
     assert weights.sum() == pytest.approx(10_000)
-    balanced, _ = search_sample((np.arange(10_000) % 2).astype(float), 0)
+    balanced, _ = search_sample((np.arange(10_000) % 2).astype(float), 2, 0)
     assert len(balanced) == 1000
