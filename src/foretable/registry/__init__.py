@@ -1,7 +1,8 @@
 """Model versions and the names that point to them: tables in schema ``foretable``."""
 
-from foretable.registry.aliases import champion, champions, past_champions, promote, resolve, rollback
-from foretable.registry.versions import Version, add_version, declarations, find_version, version_of, versions
+from foretable.registry.add import add_version
+from foretable.registry.aliases import champion, champions, past_champions, pointed, promote, resolve, rollback
+from foretable.registry.versions import Version, declarations, find_version, version_of, versions
 
 __all__ = [
     "Version",
@@ -11,6 +12,7 @@ __all__ = [
     "declarations",
     "find_version",
     "past_champions",
+    "pointed",
     "promote",
     "resolve",
     "rollback",

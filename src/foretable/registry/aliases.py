@@ -28,6 +28,12 @@ def champions(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return dict(connection.execute("SELECT model, version FROM foretable.model_aliases WHERE alias = ?", [CHAMPION]).fetchall())
 
 
+def pointed(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Where every alias points: the champion by the model's name, others as ``model@alias``."""
+    rows = connection.execute("SELECT model, alias, version FROM foretable.model_aliases").fetchall()
+    return {model if alias == CHAMPION else f"{model}@{alias}": version for model, alias, version in rows}
+
+
 def resolve(connection: duckdb.DuckDBPyConnection, reference: str) -> Version:
     """The version that ``churn@4``, ``churn@champion`` or plain ``churn`` (its champion) means.
 

@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 import duckdb
 
 from foretable.errors import UnknownName, nearest
-from foretable.registry.artifacts import write_artifact
 from foretable.registry.signature import Signature
-from foretable.registry.together import together
 
-if TYPE_CHECKING:
-    from foretable.train.result import Evaluation, Parity, Trained, Trial
-    from foretable.train.training_set import TrainingSet
-
-_INSERT = """
-INSERT INTO foretable.model_versions (
-    model, version, candidate, created_at, declaration, training_set, training_hash, as_of_from, as_of_to, row_count,
-    parameters, signature, metrics, parity, code, parent, executor, seed
-)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-_INSERT_TRIAL = """
-INSERT INTO foretable.trials (model, version, candidate, trial, parameters, value, state, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-"""
 _SELECT = """
 SELECT model, version, candidate, created_at, declaration, training_set, training_hash, as_of_from, as_of_to, row_count,
-    parameters, signature, metrics, parity, code, parent, executor, seed
+    parameters, signature, metrics, parity, code, parent, executor, seed,
+    coalesce(lineage, '{}'), coalesce(origin, 'trained'), coalesce(notes, ''), coalesce(tags, []), test_rows
 FROM foretable.model_versions
 WHERE ($model IS NULL OR model = lower($model)) AND ($declaration IS NULL OR declaration = $declaration)
 ORDER BY model, version
@@ -44,7 +29,9 @@ class Version:
 
     ``declaration`` and ``code`` are fingerprints of the model's declaration and of the libraries that
     trained it; ``training_set`` names the table, ``training_hash`` its content; ``metrics`` are those
-    of the test rows, all segments together; ``parent`` is the champion at the time of training.
+    of the test rows, all segments together; ``parent`` is the champion at the time of training;
+    ``origin`` is ``trained``, ``registered`` or ``imported``; ``test_rows`` counts the rows that it was
+    judged on, None where it was not. Nothing but ``notes`` and ``tags`` ever changes.
     """
 
     model: str
@@ -65,60 +52,14 @@ class Version:
     parent: int | None
     executor: str
     seed: int
+    lineage: Mapping[str, Any]
+    origin: str
+    notes: str
+    tags: tuple[str, ...]
+    test_rows: int | None
 
     def __str__(self) -> str:
         return f"{self.model}@{self.version}"
-
-
-def add_version(
-    connection: duckdb.DuckDBPyConnection,
-    trained: Trained,
-    training: TrainingSet,
-    *,
-    declaration: str,
-    code: str,
-    parity: Parity,
-    seed: int,
-) -> Version:
-    """Register a candidate under the model's next number, in one transaction (the caller's, if there is one).
-
-    The macros ``predict_<model>__v<N>`` are created with it; no alias moves.
-
-    Parameters
-    ----------
-    connection
-        A writable connection from ``foretable.connect``.
-    trained
-        The candidate, after the parity gate.
-    training
-        What it learned from.
-    declaration, code
-        Fingerprints of the model's declaration, and of the engine and its libraries.
-    parity
-        What the parity gate found.
-    seed
-        The model's seed.
-    """
-    # Here, because the functions import this package for the signature.
-    from foretable.udf.dispatch import stage, version_key
-    from foretable.udf.functions import install_macros
-
-    model, signature = trained.signature.model, trained.signature
-    with together(connection):
-        number = _next_number(connection, model)
-        row = [
-            *(model, number, trained.candidate, datetime.now(UTC).replace(tzinfo=None), declaration),
-            *(training.table, training.hash, training.as_of_from, training.as_of_to, training.row_count),
-            *(_json(trained.parameters), signature.to_json(), _json(_summary(trained.evaluations)), _json(vars(parity))),
-            *(code, _champion(connection, model), "onnx", seed),
-        ]
-        connection.execute(_INSERT, row)
-        sha256 = write_artifact(connection, model, number, trained.artifacts["onnx"])
-        _add_evaluations(connection, model, number, trained.evaluations)
-        _add_trials(connection, model, number, trained.trials)
-        stage(version_key(model, number, signature.to_json(), sha256), signature, trained.artifacts["onnx"])
-        install_macros(connection, model, number, f"predict_{model}__v{number}")
-        return version_of(connection, model, number)
 
 
 def versions(connection: duckdb.DuckDBPyConnection, model: str | None = None) -> list[Version]:
@@ -175,35 +116,5 @@ def _select(connection: duckdb.DuckDBPyConnection, model: str | None, declaratio
 
 def _version(row: tuple[Any, ...]) -> Version:
     fields = dict(zip(Version.__dataclass_fields__, row, strict=True))
-    read = {name: json.loads(fields[name]) for name in ("parameters", "metrics", "parity")}
-    return Version(**{**fields, **read, "signature": Signature.from_json(fields["signature"])})
-
-
-def _next_number(connection: duckdb.DuckDBPyConnection, model: str) -> int:
-    last = connection.execute("SELECT max(version) FROM foretable.model_versions WHERE model = ?", [model]).fetchall()[0][0]
-    return int(last or 0) + 1
-
-
-def _champion(connection: duckdb.DuckDBPyConnection, model: str) -> int | None:
-    rows = connection.execute("SELECT version FROM foretable.model_aliases WHERE model = ? AND alias = 'champion'", [model]).fetchall()
-    return rows[0][0] if rows else None
-
-
-def _summary(evaluations: Sequence[Evaluation]) -> dict[str, float]:
-    return {each.metric: each.value for each in evaluations if each.split == "test" and each.segment == "all"}
-
-
-def _add_evaluations(connection: duckdb.DuckDBPyConnection, model: str, number: int, evaluations: Sequence[Evaluation]) -> None:
-    rows = [[model, number, each.split, each.segment, each.metric, each.value, each.low, each.high, each.row_count] for each in evaluations]
-    if rows:
-        connection.executemany("INSERT INTO foretable.evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-
-
-def _add_trials(connection: duckdb.DuckDBPyConnection, model: str, number: int, trials: Sequence[Trial]) -> None:
-    rows = [[model, number, each.candidate, each.trial, _json(each.parameters), each.value, each.state, each.seconds] for each in trials]
-    if rows:
-        connection.executemany(_INSERT_TRIAL, rows)
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(dict(value), sort_keys=True, default=lambda number: number.item())
+    read = {name: json.loads(fields[name]) for name in ("parameters", "metrics", "parity", "lineage")}
+    return Version(**{**fields, **read, "signature": Signature.from_json(fields["signature"]), "tags": tuple(fields["tags"])})
