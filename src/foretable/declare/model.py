@@ -134,6 +134,8 @@ class Model:
                     self._refuse(f"model {self.name}: {name}= is for labels of 0 and 1", "leave it out, or declare task='classification'")
             if isinstance(self.threshold, Value):
                 self._refuse(f"model {self.name}: threshold= is for labels of 0 and 1", "leave it out")
+        if self.task == "regression" and isinstance(self.split, EntitySplit) and self.split.stratify:
+            self._refuse(f"model {self.name}: stratify= is for classes", "leave it out")
         if self.gate.fairness and not self.sensitive:
             self._refuse(f"model {self.name}: the gate has fairness limits, but no column is sensitive", "add sensitive=[…]")
         if self.folds < 1:

@@ -11,57 +11,9 @@ import pyarrow.compute as pc
 from foretable.errors import LabelLeak, TrainingError
 from foretable.registry.signature import Feature
 from foretable.train.metrics import roc_auc
-from foretable.train.split import NAMES, TEST, TRAIN, VALIDATION
+from foretable.train.split import TRAIN
 
-LEAST = {TRAIN: 20, VALIDATION: 5, TEST: 5}
-"""Rows of the rarer class that a split needs."""
 LEAK_AUC = 0.995
-MOST_NAMED = 5
-
-
-def outcome(label: pa.ChunkedArray, where: str) -> np.ndarray:
-    """The label as 0.0 and 1.0.
-
-    Raises
-    ------
-    TrainingError
-        It has NULLs, or other values.
-    """
-    if label.null_count:
-        raise TrainingError(
-            f"{label.null_count:,} of {len(label):,} labels are NULL",
-            where=where,
-            hint="a label that is not known yet has no place in a training set: filter such rows out in the label's query",
-        )
-    values: np.ndarray = pc.cast(label, pa.float64()).to_numpy()
-    other = np.unique(values[(values != 0) & (values != 1)])
-    if len(other):
-        raise TrainingError(
-            f"a classification learns 0 and 1, but the label also has {', '.join(f'{value:g}' for value in other[:MOST_NAMED])}",
-            where=where,
-            hint="compare it with a limit in the label's query",
-        )
-    return values
-
-
-def enough(outcome: np.ndarray, split: np.ndarray, where: str) -> None:
-    """Refuse splits with too few rows of either class.
-
-    Raises
-    ------
-    TrainingError
-        With the counts of every split.
-    """
-    counts = {part: np.bincount(outcome[split == part].astype(int), minlength=2) for part in NAMES}
-    if all(counts[part].min() >= least for part, least in LEAST.items()):
-        return
-    found = "; ".join(f"{NAMES[part]} {c[1]:,} of {c.sum():,}" for part, c in counts.items())
-    needed = ", ".join(f"{least} in {NAMES[part]}" for part, least in LEAST.items())
-    raise TrainingError(
-        f"too few examples: rows of class 1 are {found}; of each class at least {needed} are needed",
-        where=where,
-        hint="take a longer history or a longer horizon, or another split=",
-    )
 
 
 def informative(rows: pa.Table, features: Sequence[Feature]) -> tuple[tuple[Feature, ...], tuple[str, ...]]:

@@ -77,8 +77,8 @@ def feature_kinds(connection: duckdb.DuckDBPyConnection, training: TrainingSet) 
 
 
 def _plain(training: TrainingSet) -> list[exp.Expression]:
-    names = [*training.keys, *([training.as_of] if training.as_of else []), training.label]
-    return [sql.column(name) for name in names if name not in training.features]
+    names = [*training.keys, *([training.as_of] if training.as_of else []), training.label, *training.aside]
+    return [sql.column(name) for name in dict.fromkeys(names) if name not in training.features]
 
 
 def infer_features(rows: pa.Table, names: Sequence[str], table: str) -> tuple[Feature, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
-from foretable.train.split import TRAIN, VALIDATION, later, part_of, per_entity
+from foretable.train.split import TRAIN, VALIDATION, draws, later, part_of, per_entity
 
 LEAST = (20, 5)
 """Rows of the rarest class that a fold needs to learn from, and to be measured on."""
@@ -25,7 +25,7 @@ class Fold:
 class Grounds:
     """What folds are cut by: one entry per row of the training set.
 
-    ``draws`` is a number from 0 to 1 per entity, by ``clusters``. ``dates`` and ``horizon`` are None where rows are held out
+    ``entities`` has the value behind each number of ``clusters``. ``dates`` and ``horizon`` are None where rows are held out
     by entities alone; ``apart`` keeps entities apart where they are held out by time; ``stratify`` gives every fold the same
     share of entities with a positive label.
     """
@@ -33,8 +33,9 @@ class Grounds:
     split: np.ndarray
     outcome: np.ndarray
     clusters: np.ndarray
-    draws: np.ndarray
+    entities: pa.Array
     classes: int
+    seed: int
     dates: np.ndarray | None = None
     horizon: str | None = None
     apart: bool = False
@@ -76,7 +77,7 @@ def _by_time(grounds: Grounds, number: int) -> list[Fold] | None:
     if starts is None:
         return None
     known, place = later(dates, grounds.horizon), np.searchsorted(dates, moments)
-    group = part_of(grounds.draws, [1.0] * number)[grounds.clusters[rows]]
+    group = _groups(grounds, number)[grounds.clusters[rows]] if grounds.apart else place
     folds = []
     for position in range(number):
         begin, end = starts[position + 1], starts[position + 2]
@@ -106,15 +107,20 @@ def _by_entity(grounds: Grounds, number: int) -> list[Fold]:
     if grounds.stratify:
         # Entities of the other parts would shift the ranks that strata are cut by.
         strata = per_entity(grounds.clusters[rows], grounds.outcome[rows])
-        strata = np.concatenate([strata, np.full(len(grounds.draws) - len(strata), -np.inf)])
-    group = part_of(grounds.draws, [1.0] * number, strata)[grounds.clusters[rows]]
+        strata = np.concatenate([strata, np.full(len(grounds.entities) - len(strata), -np.inf)])
+    group = _groups(grounds, number, strata)[grounds.clusters[rows]]
     return [Fold(rows[group != position], rows[group == position]) for position in range(number)]
+
+
+def _groups(grounds: Grounds, number: int, strata: np.ndarray | None = None) -> np.ndarray:
+    """The fold of each entity, by a draw of its own: not the one that splits were drawn by."""
+    return part_of(draws(grounds.entities, grounds.seed, "folds"), [1.0] * number, strata)
 
 
 def _enough(grounds: Grounds, fold: Fold) -> bool:
     for rows, least in zip((fold.learn, fold.measure), LEAST, strict=True):
         outcome = grounds.outcome[rows]
-        counts: Sequence[int] = np.bincount(outcome.astype(int), minlength=grounds.classes) if grounds.classes else [len(rows)]
-        if min(counts) < least:
+        rarest = int(np.bincount(outcome.astype(int), minlength=grounds.classes).min()) if grounds.classes else len(rows)
+        if rarest < least:
             return False
     return True

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from foretable.declare.judge import EntitySplit, TimeSplit
 from foretable.declare.model import Model
@@ -15,7 +16,10 @@ from foretable.errors import DeclarationError, TrainingError, nearest
 from foretable.registry.signature import Signature, encode_table
 from foretable.train import checks
 from foretable.train.features import infer_features
-from foretable.train.split import TRAIN, entity_codes, split_by_entity, split_by_time
+from foretable.train.folds import Grounds
+from foretable.train.outcome import Outcome, enough, outcome
+from foretable.train.result import Finding
+from foretable.train.split import AWAY, GAP, TRAIN, entity_codes, keep_apart, split_by_entity, split_by_time
 
 if TYPE_CHECKING:
     from foretable.train.training_set import TrainingSet
@@ -25,8 +29,10 @@ if TYPE_CHECKING:
 class Prepared:
     """The rows of a training set as matrices, in one order.
 
-    ``matrix`` is encoded in float64; ``latest`` marks the rows that stand for today: those of the last
-    date or, where there are no dates, the last row of each entity (none where every entity has one).
+    ``matrix`` is encoded in float64; ``outcome`` is 0 or 1, the position of a class, or a number; ``classes`` counts classes, 0 for
+    numbers. ``latest`` marks the rows that stand for today: those of the last date or, where there are no dates, the last row of
+    each entity (none where every entity has one). ``aside`` has the columns that rows are evaluated by, ``dates`` is as_of
+    (None where the label has no clock), ``grounds`` what folds are cut by.
     """
 
     signature: Signature
@@ -36,6 +42,11 @@ class Prepared:
     clusters: np.ndarray
     latest: np.ndarray
     notes: tuple[str, ...]
+    classes: int
+    dates: np.ndarray | None
+    aside: Mapping[str, pa.ChunkedArray]
+    grounds: Grounds
+    findings: tuple[Finding, ...] = ()
 
     def rows(self, part: int) -> np.ndarray:
         """Positions of the rows of a split."""
@@ -57,14 +68,14 @@ def prepare(model: Model, data: pa.Table, training: TrainingSet) -> Prepared:
     Raises
     ------
     TrainingError
-        The label has NULLs or other values than 0 and 1, a part has too few of a class, a column is no
-        input or infinite, no feature is left.
+        The label cannot be learned, a part has too few rows of a class, a column is no input or infinite, no feature is left.
     LabelLeak
         One feature alone tells the label.
     """
-    outcome = checks.outcome(data[training.label], f"{training.table}.{training.label}")
-    split, clusters = _split(model, data, training)
-    checks.enough(outcome, split, training.table)
+    learned = outcome(data[training.label], model.task, f"{training.table}.{training.label}")
+    grounds = _split(model, data, training, learned)
+    split = grounds.split
+    enough(learned, split, training.table)
     train_rows = data.take(pa.array(np.flatnonzero(split == TRAIN)))
     features = infer_features(train_rows, training.features, training.table)
     kept, notes = checks.informative(train_rows, features)
@@ -72,15 +83,25 @@ def prepare(model: Model, data: pa.Table, training: TrainingSet) -> Prepared:
         raise TrainingError("no feature varies over the training rows", where=training.table, hint="add feature views to the model")
     matrix = encode_table(data, kept)
     checks.finite(matrix, kept, training.table)
-    checks.no_leak(matrix, outcome, split, kept, training.table)
-    gap = int((split < 0).sum())
-    if gap:
-        notes = (*notes, f"{gap:,} rows lie in the gap between the splits and are not used")
-    signature = Signature(model.name, model.task, kept, training.label, model.cut)
-    return Prepared(signature, matrix, outcome, split, clusters, _latest(clusters, data, training.as_of), notes)
+    if model.task == "classification":
+        checks.no_leak(matrix, learned.values, split, kept, training.table)
+    reasons = tuple((f.name, model.reasons[f.name]) for f in kept if f.name in model.reasons)
+    return Prepared(
+        signature=Signature(model.name, model.task, kept, training.label, model.cut, learned.classes, reasons=reasons),
+        matrix=matrix,
+        outcome=learned.values,
+        split=split,
+        clusters=grounds.clusters,
+        latest=_latest(grounds.clusters, data, training.as_of),
+        notes=(*notes, *_left_out(split)),
+        classes=learned.count,
+        dates=data[training.as_of].to_numpy() if training.as_of is not None else None,
+        aside={name: data[name] for name in training.aside},
+        grounds=grounds,
+    )
 
 
-def _split(model: Model, data: pa.Table, training: TrainingSet) -> tuple[np.ndarray, np.ndarray]:
+def _split(model: Model, data: pa.Table, training: TrainingSet, learned: Outcome) -> Grounds:
     """The part of each row, and its cluster: the column of an entity split, else the entity's key."""
     split = model.split or (TimeSplit() if model.label.horizon else EntitySplit(training.keys[0]))
     if isinstance(split, EntitySplit):
@@ -90,7 +111,9 @@ def _split(model: Model, data: pa.Table, training: TrainingSet) -> tuple[np.ndar
                 where=str(model.origin),
                 hint=nearest(split.column, training.keys),
             )
-        return split_by_entity(data[split.column], model.seed, split.shares), entity_codes(data[split.column])[0]
+        codes, values = entity_codes(data[split.column])
+        parts = split_by_entity(data[split.column], model.seed, split.shares, learned.values if split.stratify else None)
+        return Grounds(parts, learned.values, codes, values, learned.count, model.seed, stratify=split.stratify)
     if training.as_of is None or model.label.horizon is None:
         raise DeclarationError(
             f"model {model.name} splits by time, but its label {model.label.name} has no dates",
@@ -98,12 +121,29 @@ def _split(model: Model, data: pa.Table, training: TrainingSet) -> tuple[np.ndar
             hint='give the label horizon=, every= and start=, or split=ft.EntitySplit("<key>")',
         )
     dates = data[training.as_of].to_numpy()
-    return split_by_time(dates, model.label.horizon, split.shares), _entities(data, training.keys)
+    codes, values = entity_codes(_key(data, training.keys))
+    parts = split_by_time(dates, model.label.horizon, split.shares)
+    if split.entities:
+        parts = keep_apart(parts, codes, values, model.seed, split.shares)
+    return Grounds(parts, learned.values, codes, values, learned.count, model.seed, dates, model.label.horizon, apart=split.entities)
 
 
-def _entities(data: pa.Table, keys: Sequence[str]) -> np.ndarray:
-    codes = np.column_stack([entity_codes(data[key])[0] for key in keys])
-    return np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)
+def _key(data: pa.Table, keys: tuple[str, ...]) -> pa.ChunkedArray:
+    """The key of each row as one column; the parts of a longer one as text, with their lengths so that no two keys look alike."""
+    if len(keys) == 1:
+        return data[keys[0]]
+    texts = [pc.cast(data[key], pa.string()) for key in keys]
+    parts = [part for text in texts for part in (pc.cast(pc.binary_length(text), pa.string()), text)]
+    return pc.binary_join_element_wise(*parts, " ", null_handling="replace", null_replacement="-")
+
+
+def _left_out(split: np.ndarray) -> tuple[str, ...]:
+    """What was not used, and why."""
+    gap, away = (int((split == part).sum()) for part in (GAP, AWAY))
+    notes = [f"{gap:,} rows lie in the gap between the splits and are not used"] if gap else []
+    if away:
+        notes.append(f"{away:,} rows belong to entities of another split and are not used")
+    return tuple(notes)
 
 
 def _latest(clusters: np.ndarray, data: pa.Table, as_of: str | None) -> np.ndarray:

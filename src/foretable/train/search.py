@@ -122,10 +122,10 @@ def _study(ranges: Ranges, done: Sequence[Trial], higher_is_better: bool) -> opt
         "PRUNED": optuna.trial.TrialState.PRUNED,
         "FAILED": optuna.trial.TrialState.FAIL,
     }
-    states = {word: state for state, word in WORDS.items()}
+    states = {word: optuna.trial.TrialState[name] for name, word in WORDS.items()}
     for trial in done:
         known = optuna.trial.create_trial(
-            state=optuna.trial.TrialState[states[trial.state]],
+            state=states[trial.state],
             value=None if trial.state == "FAILED" else trial.value,
             params={name: _asked(value, trial.parameters[name]) for name, value in ranges.items()},
             distributions={name: _distribution(value) for name, value in ranges.items()},

@@ -119,8 +119,8 @@ def split_by_entity(
         Per row ``TRAIN``, ``VALIDATION`` or ``TEST``.
     """
     codes, values = entity_codes(column)
-    drawn = part_of(draws(values, seed), shares, None if strata is None else per_entity(codes, strata))
-    return drawn[codes]
+    split: np.ndarray = part_of(draws(values, seed), shares, None if strata is None else per_entity(codes, strata))[codes]
+    return split
 
 
 def keep_apart(split: np.ndarray, codes: np.ndarray, values: pa.Array, seed: int, shares: tuple[float, float, float]) -> np.ndarray:

@@ -13,16 +13,14 @@ from foretable.compile.asof import literal, spine_dates, uses_as_of
 from foretable.compile.graph import Graph
 from foretable.compile.inline import inlined
 from foretable.declare.clock import interval
-from foretable.declare.judge import EntitySplit
 from foretable.declare.tables import Label
-from foretable.errors import DeclarationError, QualityViolation, TrainingError, UnknownName, nearest
+from foretable.errors import DeclarationError, QualityViolation, TrainingError
 from foretable.quality import require
 from foretable.refresh.fingerprint import source_fingerprint
 from foretable.refresh.watermark import later, now, watermark
 from foretable.sql import column, render, statement, table
+from foretable.train.columns import AS_OF, aside_columns, feature_columns, label_column
 from foretable.warehouse import wave
-
-AS_OF = "as_of"
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,8 @@ class TrainingSet:
     """A materialised training set: table ``training.<model>``, one row per key (and ``as_of``).
 
     ``as_of`` is the name of the date column, None where the label has no clock; ``features`` are the
-    inputs in order; ``hash`` identifies the content (it also changes with DuckDB's version); ``positives`` counts rows whose label is 1.
+    inputs in order, ``aside`` columns that rows are evaluated by; ``hash`` identifies the content (it also changes with DuckDB's
+    version); ``positives`` counts rows whose label is 1, None where labels are not 0 and 1.
     """
 
     table: str
@@ -41,9 +40,10 @@ class TrainingSet:
     features: tuple[str, ...]
     hash: str
     row_count: int
-    positives: int
+    positives: int | None
     as_of_from: datetime | None
     as_of_to: datetime | None
+    aside: tuple[str, ...] = ()
 
 
 def build_training_set(connection: duckdb.DuckDBPyConnection, graph: Graph, model: str) -> TrainingSet:
@@ -116,11 +116,11 @@ def training_query(graph: Graph, model: str, date: datetime | None) -> exp.Query
     Returns
     -------
     sqlglot.exp.Query
-        Columns: the key, ``as_of`` (where there is a clock), the label, the features.
+        Columns: the key, ``as_of`` (where there is a clock), the label, the features, and what rows are evaluated by.
     """
     declared = graph.project.model(model)
     keys = declared.label.entity.keys if declared.label.entity else ()
-    label = _label_column(graph, model)
+    label, aside = label_column(graph, model), aside_columns(graph, model)
     if date is None:
         _refuse_clock(graph, model)
     selected: list[exp.Expr] = [column(key, "spine") for key in keys]
@@ -130,63 +130,10 @@ def training_query(graph: Graph, model: str, date: datetime | None) -> exp.Query
     query = exp.Select().from_(spine)
     for number, (view, features) in enumerate(feature_columns(graph, model).items()):
         alias = f"view_{number}"
-        selected += [column(feature, alias) for feature in features]
+        selected += [column(name, alias) for name in (*features, *aside[view])]
         on = exp.and_(*(column(key, "spine").eq(column(key, alias)) for key in keys))
         query = query.join(inlined(graph, view, date).subquery(exp.to_identifier(alias, quoted=True)), on=on, join_type="LEFT")
     return query.select(*selected)
-
-
-def feature_columns(graph: Graph, model: str) -> dict[str, list[str]]:
-    """The inputs of a model, by feature view.
-
-    Raises
-    ------
-    DeclarationError
-        A column has the name of another view's, of the label or of the date, or ``exclude`` names none.
-    """
-    declared = graph.project.model(model)
-    keys = set(declared.label.entity.keys if declared.label.entity else ())
-    taken = {_label_column(graph, model).lower(): f"the label {declared.label.name}"}
-    if declared.label.horizon is not None:
-        taken[AS_OF] = "the date of a training row"
-    owner: dict[str, str] = {}
-    found: dict[str, list[str]] = {}
-    for view in declared.features:
-        columns = graph.tables[view.name].columns
-        if missing := keys - set(columns):
-            raise DeclarationError(
-                f"model {model}: feature view {view.name} lacks the label's key {', '.join(sorted(missing))}",
-                where=str(declared.origin),
-                hint="label and feature views of a model are about the same entity",
-            )
-        for name in columns:
-            if name.lower() in taken and name not in keys:
-                raise DeclarationError(
-                    f"model {model}: column {name!r} of {view.name} has the name of {taken[name.lower()]}",
-                    where=str(declared.origin),
-                    hint="rename it",
-                )
-            owner.setdefault(name, view.name)
-            taken.setdefault(name.lower(), f"one in {view.name}")
-        found[view.name] = [name for name in columns if name not in keys and name not in declared.exclude]
-    for name in declared.exclude:
-        if name not in owner:
-            raise UnknownName(
-                f"model {model} excludes {name!r}, which no feature view has", where=str(declared.origin), hint=nearest(name, owner)
-            )
-    if isinstance(declared.split, EntitySplit) and declared.split.column not in keys:
-        raise UnknownName(
-            f"model {model} splits by {declared.split.column!r}, which is not part of the key",
-            where=str(declared.origin),
-            hint=nearest(declared.split.column, keys),
-        )
-    return found
-
-
-def _label_column(graph: Graph, model: str) -> str:
-    label = graph.project.model(model).label
-    keys = {key.lower() for key in (label.entity.keys if label.entity else ())}
-    return next(name for name in graph.tables[label.name].columns if name.lower() not in keys)
 
 
 def _refuse_clock(graph: Graph, model: str) -> None:
@@ -203,10 +150,11 @@ def _refuse_clock(graph: Graph, model: str) -> None:
 
 def _described(connection: duckdb.DuckDBPyConnection, graph: Graph, model: str, target: str) -> TrainingSet:
     declared = graph.project.model(model)
-    label = _label_column(graph, model)
+    label = label_column(graph, model)
     clocked = declared.label.horizon is not None
+    judged = declared.task == "classification"  # what is no number is refused later, with its name
     count = statement(
-        "SELECT count(*), count(*) FILTER (WHERE CAST($label AS DOUBLE) = 1), $low, $high FROM $source",
+        "SELECT count(*), count(*) FILTER (WHERE TRY_CAST($label AS DOUBLE) = 1), $low, $high FROM $source",
         label=column(label),
         low=exp.Min(this=column(AS_OF)) if clocked else exp.null(),
         high=exp.Max(this=column(AS_OF)) if clocked else exp.null(),
@@ -220,9 +168,20 @@ def _described(connection: duckdb.DuckDBPyConnection, graph: Graph, model: str, 
             hint=f"look at the label: foretable show {declared.label.name}",
         )
     digest, _ = source_fingerprint(connection, target, _columns(connection, target))
-    keys = declared.label.entity.keys if declared.label.entity else ()
-    features = tuple(name for names in feature_columns(graph, model).values() for name in names)
-    return TrainingSet(target, declared.name, keys, AS_OF if clocked else None, label, features, digest, row[0], row[1], row[2], row[3])
+    return TrainingSet(
+        table=target,
+        model=declared.name,
+        keys=declared.label.entity.keys if declared.label.entity else (),
+        as_of=AS_OF if clocked else None,
+        label=label,
+        features=tuple(name for names in feature_columns(graph, model).values() for name in names),
+        hash=digest,
+        row_count=row[0],
+        positives=row[1] if judged else None,
+        as_of_from=row[2],
+        as_of_to=row[3],
+        aside=declared.aside,
+    )
 
 
 def _require_single(connection: duckdb.DuckDBPyConnection, graph: Graph, built: TrainingSet) -> None:
