@@ -25,15 +25,27 @@ def linear_graph(weights: Sequence[float], bias: float = 0.0) -> bytes:
 
 def tree_graph(width: int) -> bytes:
     """XGBoost's trees on random data, in float32, as training exports them."""
+    import foretable as ft
+    from foretable.forms import Finish
+    from foretable.forms.graph import onnx_of
     from foretable.registry.signature import Feature
-    from foretable.train.trees import fit_trees
+    from foretable.train.estimators import FitInput, fitter
 
     random = np.random.default_rng(0)
     x = random.normal(size=(2000, width))
     x[random.random(x.shape) < 0.1] = np.nan
     y = (np.nan_to_num(x).sum(axis=1) + random.normal(size=len(x)) > 0).astype(float)
-    features = [Feature(f"f{i}", "number") for i in range(width)]
-    return fit_trees(x, y, np.ones(len(x)), features, {"n_estimators": 20, "max_depth": 4}, 0).export(1.0, 0.0)
+    features = tuple(Feature(f"f{i}", "number") for i in range(width))
+    thing = ft.Entity("thing", key="id")
+    model = ft.Model(
+        "trees",
+        label=ft.label("training.sum", entity=thing)(lambda: None),
+        features=[ft.feature_view("features.things", entity=thing)(lambda: None)],
+        candidates=[ft.XGBoost(n_estimators=20, max_depth=4)],
+    )
+    parameters = model.candidates[0].parameters
+    given = FitInput(x, y, np.ones(len(x)), np.arange(len(x)), features, parameters, model, classes=0, seed=0)
+    return onnx_of(fitter(model, model.candidates[0])(given).form(Finish("sigmoid")), width)
 
 
 def candidate(weights: Sequence[float], task: str) -> Any:

@@ -11,9 +11,12 @@ import numpy as np
 from foretable.declare.candidates import Candidate
 from foretable.declare.model import Model
 from foretable.errors import DeclarationError
+from foretable.forms.evaluate import apply_finish
+from foretable.forms.form import Finish
+from foretable.forms.graph import onnx_of
 from foretable.progress import Listener, Progress
-from foretable.train.calibration import expit, fit_sigmoid
-from foretable.train.estimators import Fit, Fitter, fitter
+from foretable.train.calibration import calibrate
+from foretable.train.estimators import Fit, FitInput, Fitter, fitter
 from foretable.train.evaluate import evaluate
 from foretable.train.metrics import METRICS, figures
 from foretable.train.prepare import Prepared
@@ -66,11 +69,15 @@ def fit_candidate(model: Model, candidate: Candidate, prepared: Prepared, *, tri
         outcome = prepared.outcome[train]
         weights = _weights(outcome, np.ones(len(train)), model.weights)
         features = prepared.signature.features
-        fit = fit_to(prepared.matrix[train], outcome, weights, features, parameters, model.seed)
-        slope, offset = _calibration(model, fit, prepared)
-        onnx = fit.export(slope, offset)
-        native = partial(_native, fit, slope, offset)
+        given = FitInput(
+            prepared.matrix[train], outcome, weights, prepared.clusters[train], features, parameters, model, classes=0, seed=model.seed
+        )
+        fit = fit_to(given)
+        finish = _calibration(model, fit, prepared)
+        onnx = onnx_of(fit.form(finish), len(features))
+        native = partial(_native, fit, finish)
         evaluations = evaluate(
+            model.task,
             prepared.outcome,
             native(prepared.matrix),
             prepared.split,
@@ -82,20 +89,18 @@ def fit_candidate(model: Model, candidate: Candidate, prepared: Prepared, *, tri
     notes = []
     if tried and len(train) > SEARCH_ROWS:
         notes.append(f"{candidate.name} was searched on {SEARCH_ROWS:,} of {len(train):,} training rows and fitted to all")
-    if model.calibration and slope == 0:
+    if model.calibration and finish.slope == 0:
         notes.append(f"{candidate.name} ranks the validation rows no better than chance: everybody gets the base rate")
     return Trained(candidate.name, parameters, prepared.signature, {"onnx": onnx}, "onnx", evaluations, tried, native, tuple(notes))
 
 
-def _native(fit: Fit, slope: float, offset: float, matrix: np.ndarray) -> np.ndarray:
-    return expit(slope * fit.margin(matrix) + offset)
+def _native(fit: Fit, finish: Finish, matrix: np.ndarray) -> np.ndarray:
+    return apply_finish(finish, fit.raw(matrix))
 
 
-def _calibration(model: Model, fit: Fit, prepared: Prepared) -> tuple[float, float]:
-    if model.calibration is None:
-        return 1.0, 0.0
+def _calibration(model: Model, fit: Fit, prepared: Prepared) -> Finish:
     rows = prepared.rows(VALIDATION)
-    return fit_sigmoid(fit.margin(prepared.matrix[rows]), prepared.outcome[rows])
+    return calibrate(model.calibration, fit.raw(prepared.matrix[rows]), prepared.outcome[rows], fit.link)
 
 
 def _weights(outcome: np.ndarray, base: np.ndarray, scheme: str | None) -> np.ndarray:
@@ -114,8 +119,19 @@ def _validated(model: Model, fit_to: Fitter, prepared: Prepared, parameters: Map
     chosen, base = search_sample(prepared.outcome[train], 2, model.seed)
     rows = train[chosen]
     weights = _weights(prepared.outcome[rows], base, model.weights)
-    fit = fit_to(prepared.matrix[rows], prepared.outcome[rows], weights, prepared.signature.features, parameters, model.seed)
-    probability = _native(fit, *_calibration(model, fit, prepared), prepared.matrix[held_out])
+    given = FitInput(
+        prepared.matrix[rows],
+        prepared.outcome[rows],
+        weights,
+        prepared.clusters[rows],
+        prepared.signature.features,
+        parameters,
+        model,
+        classes=0,
+        seed=model.seed,
+    )
+    fit = fit_to(given)
+    probability = _native(fit, _calibration(model, fit, prepared), prepared.matrix[held_out])
     each = np.arange(len(held_out))
     found = figures(prepared.outcome[held_out], probability, each, model.cut)(np.ones(len(held_out)))
     return float(found[METRICS.index(model.gate.metric)])

@@ -1,122 +1,100 @@
-"""Logistic regression: scikit-learn's, on columns made here, in float64 from end to end."""
+"""Linear models: scikit-learn's, on columns made here, in float64 from end to end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foretable.forms.form import Finish, Linear, Link
 from foretable.registry.signature import Feature
-from foretable.train.linear_onnx import Folded, linear_graph
+from foretable.train.design import Design, linear_design, weights_of_slots
 
-DEFAULTS: Mapping[str, Any] = {"C": 1.0, "l1_ratio": 0.0, "max_iter": 200, "tol": 1e-6}
+if TYPE_CHECKING:
+    from foretable.train.estimators import FitInput
+
+LOGISTIC: Mapping[str, Any] = {"C": 1.0, "l1_ratio": 0.0, "max_iter": 200, "tol": 1e-6}
+LEAST_SQUARES: Mapping[str, Any] = {"alpha": 0.0, "l1_ratio": 0.0, "max_iter": 2000, "tol": 1e-6}
 SAGA_TOLERANCE = 1e-4
-
-
-@dataclass(frozen=True, eq=False)
-class Design:
-    """How an encoded row becomes the columns of a linear model.
-
-    The columns are, in this order: each number or boolean with gaps filled by the training median and
-    standardised; one indicator per feature that has NULLs in training; one indicator per category of
-    each vocabulary. An unseen category has no indicator set; nor has a NULL, but for that of its own.
-    """
-
-    numeric: np.ndarray
-    fill: np.ndarray
-    mean: np.ndarray
-    scale: np.ndarray
-    gaps: np.ndarray
-    levels: tuple[tuple[int, int], ...]
-    """(feature, size of its vocabulary) of each category."""
-
-    def columns(self, matrix: np.ndarray) -> np.ndarray:
-        """The columns for encoded rows."""
-        missing = np.isnan(matrix)
-        numbers = np.where(missing[:, self.numeric], self.fill, matrix[:, self.numeric])
-        parts = [(numbers - self.mean) / self.scale, missing[:, self.gaps].astype(np.float64)]
-        parts += [(matrix[:, [j]] == np.arange(size)).astype(np.float64) for j, size in self.levels]
-        return np.hstack(parts)
-
-
-def design_of(matrix: np.ndarray, features: Sequence[Feature]) -> Design:
-    """Medians, means and scales of training rows; each number must have a value somewhere."""
-    is_category = np.array([feature.kind == "category" for feature in features])
-    numeric = np.flatnonzero(~is_category)
-    fill = np.nanmedian(matrix[:, numeric], axis=0)
-    filled = np.where(np.isnan(matrix[:, numeric]), fill, matrix[:, numeric])
-    scale = filled.std(axis=0)
-    return Design(
-        numeric=numeric,
-        fill=fill,
-        mean=filled.mean(axis=0),
-        scale=np.where(scale > 0, scale, 1.0),
-        gaps=np.flatnonzero(np.isnan(matrix).any(axis=0)),
-        levels=tuple((j, len(features[j].vocabulary)) for j in np.flatnonzero(is_category).tolist()),
-    )
+NEWTON_WIDTH = 2000
+"""Weights up to which Newton's method is worth the square of them; beyond, lbfgs."""
 
 
 @dataclass(frozen=True, eq=False)
 class LinearFit:
-    """A fitted logistic regression."""
+    """A fitted linear model."""
 
     features: tuple[Feature, ...]
     design: Design
     estimator: Any
+    weights: np.ndarray
+    """(outputs, columns)"""
+    offset: np.ndarray
+    link: Link
 
-    def margin(self, matrix: np.ndarray) -> np.ndarray:
-        """The logit of each encoded row, by scikit-learn."""
-        margins: np.ndarray = self.estimator.decision_function(self.design.columns(matrix))
-        return margins
+    def raw(self, matrix: np.ndarray) -> np.ndarray:
+        """Logits of each encoded row, or the predicted number, by scikit-learn."""
+        columns = self.design.columns(matrix)
+        found: np.ndarray = self.estimator.predict(columns) if self.link == "identity" else self.estimator.decision_function(columns)
+        if self.link == "softmax" and found.ndim == 1:
+            return np.column_stack([np.zeros(len(found)), found])
+        return found
 
-    def export(self, slope: float, offset: float) -> bytes:
-        """ONNX that gives the probability at the logit ``slope · margin + offset``."""
-        return linear_graph(self.folded(slope, offset))
+    def form(self, finish: Finish) -> Linear:
+        """Scales and weights as one affine map; the means stay apart, so that columns far from zero keep their digits."""
+        design, outputs, count = self.design, len(self.offset), len(self.features)
+        mean, fill = np.zeros(count), np.zeros(count)
+        per_unit, per_gap = np.zeros((outputs, count)), np.zeros((outputs, count))
+        numbers = len(design.numeric)
+        mean[design.numeric], fill[design.numeric] = design.mean, design.fill - design.mean
+        per_unit[:, design.numeric] = self.weights[:, :numbers] / design.scale
+        sizes = {j: len(feature.vocabulary) for j, feature in enumerate(self.features) if feature.kind == "category"}
+        for position, j in enumerate(design.gaps.tolist(), start=numbers):
+            if j not in sizes:
+                per_gap[:, j] = self.weights[:, position]
+        return Linear(mean, fill, per_unit, per_gap, weights_of_slots(design, self.weights, sizes), self.offset, finish)
 
-    def folded(self, slope: float, offset: float) -> Folded:
-        """Scales, weights and calibration as one affine map; the means stay apart, so that columns far from zero keep their digits."""
-        design, count = self.design, len(self.features)
-        weights = slope * self.estimator.coef_[0]
-        numbers, gaps, levels = np.split(weights, [len(design.numeric), len(design.numeric) + len(design.gaps)])
-        per_unit = np.zeros(count)
-        per_unit[design.numeric] = numbers / design.scale
-        mean, fill, per_gap = np.zeros(count), np.zeros(count), np.zeros(count)
-        mean[design.numeric] = design.mean
-        fill[design.numeric] = design.fill - design.mean
-        per_gap[design.gaps] = gaps
-        parts = np.split(levels, np.cumsum([size for _, size in design.levels])[:-1])
-        return Folded(
-            mean=mean,
-            fill=fill,
-            per_unit=per_unit,
-            per_gap=per_gap,
-            per_level={j: part for (j, _), part in zip(design.levels, parts, strict=False)},
-            offset=float(slope * self.estimator.intercept_[0] + offset),
-        )
+    def booster(self) -> None:
+        """There is none."""
 
 
-def fit_linear(
-    matrix: np.ndarray,
-    outcome: np.ndarray,
-    weights: np.ndarray,
-    features: Sequence[Feature],
-    parameters: Mapping[str, Any],
-    seed: int,
-) -> LinearFit:
-    """Fit a logistic regression to encoded rows.
+def fit_logistic(given: FitInput) -> LinearFit:
+    """Fit a logistic regression of two classes or more to encoded rows.
 
     Newton's method with a Cholesky factor for a pure ridge (the default), which is fast for many rows
-    and few columns; saga where ``l1_ratio`` asks for an elastic net.
+    and few columns; lbfgs for many columns; saga where ``l1_ratio`` asks for an elastic net.
     """
     from sklearn.linear_model import LogisticRegression
 
-    settings = {**DEFAULTS, **parameters}
+    settings = {**LOGISTIC, **given.parameters}
     lasso = settings["l1_ratio"] > 0
-    if lasso and "tol" not in parameters:
+    if lasso and "tol" not in given.parameters:
         settings["tol"] = SAGA_TOLERANCE
-    design = design_of(matrix, features)
-    estimator = LogisticRegression(solver="saga" if lasso else "newton-cholesky", random_state=seed, **settings)
-    estimator.fit(design.columns(matrix), outcome, sample_weight=weights)
-    return LinearFit(tuple(features), design, estimator)
+    design, columns = linear_design(given)
+    wide = columns.shape[1] * max(given.classes, 1) > NEWTON_WIDTH
+    solver = "saga" if lasso else "lbfgs" if wide else "newton-cholesky"
+    estimator = LogisticRegression(solver=solver, random_state=given.seed, **settings)
+    estimator.fit(columns, given.outcome, sample_weight=given.weights)
+    weights, offset = estimator.coef_, estimator.intercept_
+    if given.classes == 2:  # the log of the odds of the second class over the first
+        weights, offset = np.vstack([np.zeros_like(weights), weights]), np.concatenate([[0.0], offset])
+    return LinearFit(given.features, design, estimator, weights, offset, "softmax" if given.classes else "sigmoid")
+
+
+def fit_least_squares(given: FitInput) -> LinearFit:
+    """Fit a linear regression to encoded rows: ordinary without ``alpha``, ridge with it, an elastic net with ``l1_ratio``."""
+    from sklearn.linear_model import ElasticNet, LinearRegression, Ridge
+
+    settings = {**LEAST_SQUARES, **given.parameters}
+    design, columns = linear_design(given)
+    estimator: Any
+    if settings["alpha"] == 0:
+        estimator = LinearRegression()
+    elif settings["l1_ratio"] > 0:
+        estimator = ElasticNet(random_state=given.seed, **settings)
+    else:
+        estimator = Ridge(settings["alpha"], solver="cholesky")
+    estimator.fit(columns, given.outcome, sample_weight=given.weights)
+    return LinearFit(given.features, design, estimator, estimator.coef_[None], np.array([float(estimator.intercept_)]), "identity")
