@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foretable.train.calibration import expit, logistic_line
+from foretable.forms.evaluate import expit
+from foretable.train.calibration import logistic_line
 
 TOP = 0.1
 """Share of the rows that lift and precision at the top look at."""
 BINS = 10
 RANK = ("roc_auc", "pr_auc", "lift_at_10pct", "precision_at_10pct")
 SUMS = (
-    "log_loss", "brier", "precision", "recall", "f1", "calibration_slope", "calibration_error", "mean_probability", "positive_rate"
+    "log_loss", "brier", "precision", "recall", "f1", "calibration_slope", "calibration_error", "mean_probability", "positive_rate",
+    "precision_at_capacity", "lift_at_capacity",
 )  # fmt: skip
 METRICS = (*RANK, *SUMS)
 _EPSILON = 1e-15
@@ -74,7 +76,7 @@ class Sums:
 
     rows: np.ndarray
     """One row per row of the data: count, outcome, log loss, squared error, flagged, flagged · outcome,
-    five terms of the calibration line, then outcome and probability per bin."""
+    five terms of the calibration line, chosen, chosen · outcome, then outcome and probability per bin."""
     slope: float
 
     def measure(self, total: np.ndarray) -> np.ndarray:
@@ -85,7 +87,8 @@ class Sums:
         """
         count, positives, loss, squares, flagged, caught = total[:6]
         g0, g1, h00, h01, h11 = total[6:11]
-        observed, predicted = total[11 : 11 + BINS], total[11 + BINS :]
+        chosen, worthwhile = total[11:13]
+        observed, predicted = total[13 : 13 + BINS], total[13 + BINS :]
         with np.errstate(divide="ignore", invalid="ignore"):
             step = (h00 * g1 - h01 * g0) / (h00 * h11 - h01 * h01)
             return np.array(
@@ -99,11 +102,13 @@ class Sums:
                     np.abs(observed - predicted).sum() / count,
                     predicted.sum() / count,
                     positives / count,
+                    worthwhile / chosen,
+                    worthwhile / chosen / (positives / count),
                 ]
             )
 
 
-def sums(outcome: np.ndarray, probability: np.ndarray, threshold: float) -> Sums:
+def sums(outcome: np.ndarray, probability: np.ndarray, threshold: float | np.ndarray, chosen: np.ndarray | None = None) -> Sums:
     """Prepare the metrics that are ratios of sums.
 
     Parameters
@@ -113,7 +118,9 @@ def sums(outcome: np.ndarray, probability: np.ndarray, threshold: float) -> Sums
     probability
         0 to 1 per row.
     threshold
-        From which a row is flagged.
+        From which a row is flagged: one for all, or one per row.
+    chosen
+        Rows that a capacity has room for. They stay chosen in a replicate; without them, what they are asked for is NaN.
     """
     y = outcome.astype(np.float64)
     clipped = np.clip(probability, _EPSILON, 1 - _EPSILON)
@@ -125,26 +132,34 @@ def sums(outcome: np.ndarray, probability: np.ndarray, threshold: float) -> Sums
     hessian = fitted * (1 - fitted)
     first = [np.ones(len(y)), y, loss, (probability - y) ** 2, flagged, flagged * y]
     line = [y - fitted, (y - fitted) * logit, hessian, hessian * logit, hessian * logit * logit]
-    in_bin = _deciles(probability)[:, None] == np.arange(BINS)
-    return Sums(np.column_stack([*first, *line, in_bin * y[:, None], in_bin * probability[:, None]]), slope)
+    room = np.zeros(len(y)) if chosen is None else chosen.astype(np.float64)
+    in_bin = deciles(probability)[:, None] == np.arange(BINS)
+    return Sums(np.column_stack([*first, *line, room, room * y, in_bin * y[:, None], in_bin * probability[:, None]]), slope)
 
 
-def figures(outcome: np.ndarray, probability: np.ndarray, clusters: np.ndarray, threshold: float) -> Callable[[np.ndarray], np.ndarray]:
+def figures(
+    outcome: np.ndarray,
+    probability: np.ndarray,
+    clusters: np.ndarray,
+    threshold: float | np.ndarray,
+    chosen: np.ndarray | None = None,
+) -> Callable[[np.ndarray], np.ndarray]:
     """All of ``METRICS``, as a function of how often each cluster counts.
 
     Parameters
     ----------
-    outcome, probability, threshold
+    outcome, probability, threshold, chosen
         As for :func:`sums`.
     clusters
         Cluster of each row, 0 to n − 1, each occurring.
     """
-    ranked, summed = ranking(outcome, probability, clusters), sums(outcome, probability, threshold)
+    ranked, summed = ranking(outcome, probability, clusters), sums(outcome, probability, threshold, chosen)
     per_cluster = np.column_stack([np.bincount(clusters, weights=column) for column in summed.rows.T])
     return lambda draws: np.concatenate([ranked.measure(draws), summed.measure(draws @ per_cluster)])
 
 
-def _deciles(probability: np.ndarray) -> np.ndarray:
-    borders = np.quantile(probability, np.linspace(0, 1, BINS + 1)[1:-1])
-    bins: np.ndarray = np.searchsorted(borders, probability, side="right")
+def deciles(answer: np.ndarray) -> np.ndarray:
+    """The tenth that each row's answer falls into, from the lowest; equal answers share one."""
+    borders = np.quantile(answer, np.linspace(0, 1, BINS + 1)[1:-1])
+    bins: np.ndarray = np.searchsorted(borders, answer, side="right")
     return bins

@@ -10,8 +10,9 @@ from sklearn import metrics as oracle
 from sklearn.linear_model import LogisticRegression
 
 from foretable.declare.judge import Gate
+from foretable.forms.evaluate import expit
 from foretable.train.bootstrap import dense, interval, repeats_for, replicates
-from foretable.train.calibration import expit, fit_sigmoid, logistic_line
+from foretable.train.calibration import fit_sigmoid, logistic_line
 from foretable.train.evaluate import evaluate, measure
 from foretable.train.gate import compare
 from foretable.train.metrics import RANK, SUMS, ranking, roc_auc, sums
@@ -29,7 +30,7 @@ def world(rows: int = 3000, seed: int = 0, digits: int | None = None) -> tuple[n
 def test_metrics_equal_scikit_learns(digits: int | None) -> None:
     y, p = world(digits=digits)
     p = np.clip(p, 0.01, 0.99)
-    found = measure(y, p, np.arange(len(y)), threshold=0.4, seed=0)
+    found = measure("classification", y, p, np.arange(len(y)), threshold=0.4, seed=0)
     flagged = p >= 0.4
     expected = {
         "roc_auc": oracle.roc_auc_score(y, p),
@@ -69,7 +70,7 @@ def test_calibration_slope_is_that_of_a_logistic_regression() -> None:
     y, p = world()
     logit = np.log(p / (1 - p))
     line = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(logit[:, None], y)
-    found = measure(y, p, np.arange(len(y)), threshold=0.5, seed=0)["calibration_slope"]
+    found = measure("classification", y, p, np.arange(len(y)), threshold=0.5, seed=0)["calibration_slope"]
     assert found[0] == pytest.approx(line.coef_[0, 0], abs=1e-4)
     assert found[1] < found[0] < found[2]
 
@@ -89,17 +90,18 @@ def test_calibration_error_is_the_mean_gap_of_deciles() -> None:
     y, p = world()
     order = np.argsort(p)
     gaps = [abs(y[part].mean() - p[part].mean()) * len(part) for part in np.array_split(order, 10)]
-    assert measure(y, p, np.arange(len(y)), threshold=0.5, seed=0)["calibration_error"][0] == pytest.approx(sum(gaps) / len(y), abs=2e-4)
+    found = measure("classification", y, p, np.arange(len(y)), threshold=0.5, seed=0)["calibration_error"]
+    assert found[0] == pytest.approx(sum(gaps) / len(y), abs=2e-4)
 
 
 def test_the_interval_of_the_calibration_error_holds_it_and_stays_above_zero() -> None:
     generator = np.random.default_rng(1)
     p = expit(generator.normal(-1, 1, 400))
     y = (generator.random(400) < p).astype(float)
-    value, low, high = measure(y, p, np.arange(400), threshold=0.5, seed=0)["calibration_error"]
+    value, low, high = measure("classification", y, p, np.arange(400), threshold=0.5, seed=0)["calibration_error"]
     assert 0 <= low < value < high < 0.1
     assert 0.5 < (value - low) / (high - value) < 2, "the noise of resampling widens the interval, and does not shift it"
-    tiny = measure(np.tile([0.0, 1.0], 50), np.full(100, 0.5), np.arange(100), threshold=0.5, seed=0)["calibration_error"]
+    tiny = measure("classification", np.tile([0.0, 1.0], 50), np.full(100, 0.5), np.arange(100), threshold=0.5, seed=0)["calibration_error"]
     assert tiny[:2] == (0, 0)
 
 
@@ -110,24 +112,24 @@ def test_replicates_without_a_finite_figure_are_left_out() -> None:
 
 
 def test_a_part_without_positives_has_no_ranking() -> None:
-    found = measure(np.zeros(50), np.linspace(0.1, 0.2, 50), np.arange(50), threshold=0.5, seed=0)
+    found = measure("classification", np.zeros(50), np.linspace(0.1, 0.2, 50), np.arange(50), threshold=0.5, seed=0)
     assert "roc_auc" not in found and "pr_auc" not in found
     assert found["brier"][0] > 0
 
 
 def test_a_part_is_resampled_from_its_own_entities() -> None:
     y, p = world(400)
-    alone = measure(y, p, np.arange(400), threshold=0.5, seed=0)
-    assert measure(y, p, np.arange(400) * 10, threshold=0.5, seed=0) == alone, "entities of other parts are not drawn"
+    alone = measure("classification", y, p, np.arange(400), threshold=0.5, seed=0)
+    assert measure("classification", y, p, np.arange(400) * 10, threshold=0.5, seed=0) == alone, "entities of other parts are not drawn"
 
 
 def test_rows_of_one_entity_are_no_independent_evidence() -> None:
     y, p = world(400)
     clusters = np.repeat(np.arange(400), 10)
-    alone = measure(y, p, np.arange(400), threshold=0.5, seed=0)["roc_auc"]
-    copied = measure(np.repeat(y, 10), np.repeat(p, 10), clusters, threshold=0.5, seed=0)["roc_auc"]
+    alone = measure("classification", y, p, np.arange(400), threshold=0.5, seed=0)["roc_auc"]
+    copied = measure("classification", np.repeat(y, 10), np.repeat(p, 10), clusters, threshold=0.5, seed=0)["roc_auc"]
     assert copied == pytest.approx(alone, abs=1e-12), "ten copies of each customer tell nothing new"
-    naive = measure(np.repeat(y, 10), np.repeat(p, 10), np.arange(4000), threshold=0.5, seed=0)["roc_auc"]
+    naive = measure("classification", np.repeat(y, 10), np.repeat(p, 10), np.arange(4000), threshold=0.5, seed=0)["roc_auc"]
     assert naive[2] - naive[1] < 0.5 * (alone[2] - alone[1])
 
 
@@ -147,9 +149,9 @@ def test_equal_seeds_draw_equally_and_the_cost_is_bounded() -> None:
     y, p = world(50_000)
     clusters = dense(np.arange(50_000) // 7)
     start = time.process_time()
-    first = measure(y, p, clusters, threshold=0.5, seed=4)
+    first = measure("classification", y, p, clusters, threshold=0.5, seed=4)
     assert time.process_time() - start < 6
-    assert measure(y, p, clusters, threshold=0.5, seed=4) == first
+    assert measure("classification", y, p, clusters, threshold=0.5, seed=4) == first
     assert repeats_for(40_000) == 200 and repeats_for(1_000_000) == 40
 
 
@@ -157,7 +159,7 @@ def test_every_split_and_segment_is_evaluated() -> None:
     y, p = world()
     split = np.random.default_rng(0).integers(-1, 3, len(y))
     latest = np.arange(len(y)) % 2 == 0
-    found = evaluate(y, p, split, np.arange(len(y)), threshold=0.5, seed=0, segments={"latest": latest})
+    found = evaluate("classification", y, p, split, np.arange(len(y)), threshold=0.5, seed=0, segments={"latest": latest})
     rows = {(e.split, e.segment): e.row_count for e in found}
     assert rows == {
         ("train", "all"): (split == 0).sum(),

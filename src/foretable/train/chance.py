@@ -1,0 +1,114 @@
+"""Whether a model is better than chance on rows that it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from foretable.train.bootstrap import dense
+from foretable.train.measures import CHANCE, point
+from foretable.train.regression_metrics import ranks
+from foretable.train.result import Finding
+
+PERMUTATIONS = 1000
+LEAST_PERMUTATIONS = 200
+MOST_READ = 40_000_000
+"""Rows times permutations, at most, but for ``LEAST_PERMUTATIONS``."""
+LEVEL = 0.05
+_ROUNDING = 1e-12
+
+
+def chance(task: str, outcome: np.ndarray, answer: np.ndarray, clusters: np.ndarray, *, seed: int) -> Finding:
+    """Test by permutation that held-out rows are ranked better than chance would.
+
+    The outcomes of an entity stay together and in order: entities are shuffled, their outcomes laid one after the other,
+    and these laid over the rows. So the months of one customer count as one piece of evidence, not as many. Where
+    entities have the same number of rows the test is exact; else a few runs of outcomes are cut at a border of entities.
+    Source of the p-value, (1 + as good) / (1 + permutations): Phipson & Smyth 2010, "Permutation p-values should never be zero".
+
+    Parameters
+    ----------
+    task
+        ``classification`` and ``multiclass`` are tested by ROC-AUC, ``regression`` by Spearman's correlation.
+    outcome, answer
+        Of the test rows, as for ``measures.figures``.
+    clusters
+        Entity of each row.
+    seed
+        Of the permutations.
+
+    Returns
+    -------
+    Finding
+        ``refused`` when the p-value is above ``LEVEL``, also where there are too few rows to tell; else a ``note``.
+    """
+    metric, expected = CHANCE[task]
+    p_value, value, repeats = permutation_test(task, outcome, answer, clusters, seed=seed)
+    entities, refused = len(np.unique(clusters)), not p_value <= LEVEL
+    said = "no better than chance" if refused else "better than chance"
+    message = f"{said}: {metric} {value:.3f} on {len(outcome):,} held-out rows of {entities:,} entities, where chance gives {expected:g}"
+    evidence = {"metric": metric, "value": value, "p_value": p_value, "permutations": repeats, "rows": len(outcome), "entities": entities}
+    return Finding(
+        "chance", "refused" if refused else "note", f"{message} (p = {p_value:.3g}, {repeats:,} permutations)", evidence=evidence
+    )
+
+
+def permutation_test(task: str, outcome: np.ndarray, answer: np.ndarray, clusters: np.ndarray, *, seed: int) -> tuple[float, float, int]:
+    """One-sided p-value, the metric's value, and the number of permutations; parameters as for :func:`chance`.
+
+    The p-value is 1 where the metric is undefined, as with one class alone.
+    """
+    value = point(task, CHANCE[task][0], outcome, answer)
+    if not np.isfinite(value):
+        return 1.0, value, 0
+    by_entity = np.argsort(clusters, kind="stable")
+    outcome, answer = outcome[by_entity], answer[by_entity]
+    score = _statistic(task, outcome, answer)
+    sizes = np.bincount(dense(clusters))
+    repeats = int(np.clip(MOST_READ // len(outcome), LEAST_PERMUTATIONS, PERMUTATIONS))
+    generator = np.random.default_rng(seed)
+    found = np.array([score(outcome[_shuffled(sizes, generator)]) for _ in range(repeats)])
+    as_good = int((found >= score(outcome) - _ROUNDING).sum())
+    return (1 + as_good) / (1 + repeats), value, repeats
+
+
+def _shuffled(sizes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Positions of rows ordered by entity, with the entities in a drawn order."""
+    order = generator.permutation(len(sizes))
+    if len(sizes) == sizes.sum():
+        return order
+    starts = np.cumsum(sizes) - sizes
+    drawn = sizes[order]
+    ends = np.cumsum(drawn)
+    positions: np.ndarray = np.repeat(starts[order] - (ends - drawn), drawn) + np.arange(ends[-1])
+    return positions
+
+
+def _statistic(task: str, outcome: np.ndarray, answer: np.ndarray) -> Callable[[np.ndarray], float]:
+    """The metric for other outcomes in the same number, up to a constant factor and summand that no permutation changes."""
+    once = np.ones(len(outcome))
+    if task == "regression":
+        place, predicted = _middle(outcome), ranks(answer).middle(once)
+        return lambda values: float(place(values) @ predicted)
+    if task == "classification":
+        predicted = ranks(answer).middle(once)
+        return lambda values: float(values @ predicted)
+    return _one_against_rest(outcome, answer)
+
+
+def _middle(outcome: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Middle ranks of outcomes that are a permutation of the given ones."""
+    values, codes = np.unique(outcome, return_inverse=True)
+    by_code = np.zeros(len(values))
+    by_code[codes] = ranks(outcome).middle(np.ones(len(outcome)))
+    return lambda other: by_code[np.searchsorted(values, other)]
+
+
+def _one_against_rest(outcome: np.ndarray, answer: np.ndarray) -> Callable[[np.ndarray], float]:
+    rows, once, classes = np.arange(len(outcome)), np.ones(len(outcome)), answer.shape[1]
+    counts = np.bincount(outcome.astype(np.int64), minlength=classes)
+    pairs = counts * (len(outcome) - counts)
+    each = np.column_stack([ranks(answer[:, k]).middle(once) for k in range(classes)])
+    shares = each / np.where(pairs > 0, pairs, np.inf)
+    return lambda values: float(shares[rows, values.astype(np.int64)].sum())
