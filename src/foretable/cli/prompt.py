@@ -53,11 +53,13 @@ class Desk:
 
 def show(desk: Desk, text: str) -> None:
     """Run the statements of ``text`` and print what each gives."""
+    from foretable.faces import in_catalog, rewritten
     from foretable.statements.read import Plain, read
 
     units: list[Any] = []
+    models = in_catalog(desk.connection)
     for part in read(text):  # all of it is read before anything is done
-        units += desk.connection.extract_statements(part.text) if isinstance(part, Plain) else [part]
+        units += desk.connection.extract_statements(rewritten(part.text, models)) if isinstance(part, Plain) else [part]
     if not units:
         raise UsageError("there is no statement", hint='for example: foretable sql "SELECT 1"')
     if (desk.form.json or desk.form.csv) and len(units) > 1:

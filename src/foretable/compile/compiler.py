@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from foretable.compile.asof import AS_OF, MODEL_VERSION
 from foretable.compile.deterministic import deterministic
+from foretable.compile.faced import in_our_words
 from foretable.compile.graph import Compiled, Graph
 from foretable.compile.history import check_histories
 from foretable.compile.mode import table_mode
@@ -174,7 +175,7 @@ class _Compiler:
         if isinstance(declared, ScoringTable):
             return scoring_query(declared, self._columns)
         if declared.define is None:
-            return spliced(declared.sql)
+            return spliced(in_our_words(declared, self.project, self._columns))
         from ibis.backends.sql.compilers.duckdb import compiler
 
         try:

@@ -17,7 +17,8 @@ from foretable.declare.origin import Origin
 from foretable.declare.project import Macro
 from foretable.declare.statement import SHAPE, Header, Statement, header, statements
 from foretable.declare.tables import DecisionTable, DynamicTable, FeatureView
-from foretable.errors import DeclarationError, UnknownName, nearest
+from foretable.errors import DeclarationError, UnknownName, UsageError, nearest
+from foretable.faces import anything, rewritten
 from foretable.sql import DIALECT
 
 KINDS: Mapping[str, type[DynamicTable]] = {"features": FeatureView, "decisions": DecisionTable}
@@ -92,8 +93,11 @@ def _table(statement: Statement, found: Header, entities: Mapping[str, Entity]) 
 
 def _require_query(found: Header, origin: Origin) -> None:
     try:
+        text = rewritten(found.query, anything, place=lambda line: f"{origin.file}:{found.query_line + line - 1}", declared=True)
         with _quiet():
-            tree: Any = sqlglot.parse_one(found.query, dialect=DIALECT)
+            tree: Any = sqlglot.parse_one(text, dialect=DIALECT)
+    except UsageError as error:
+        raise DeclarationError(f"{found.name}: {error.message}", where=error.where, hint=error.hint) from None
     except ParseError as error:
         first = error.errors[0]
         line = found.query_line + int(first.get("line") or 1) - 1

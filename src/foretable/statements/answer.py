@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from foretable.faces import in_catalog, rewritten
 from foretable.statements.carry import carry_out
 from foretable.statements.read import Plain, read
 
@@ -23,6 +24,6 @@ def answer(connection: duckdb.DuckDBPyConnection, root: Path, query: str, parame
     """
     first, *rest = read(query)
     if rest or isinstance(first, Plain):
-        return connection.execute(query, list(parameters)).to_arrow_table()
+        return connection.execute(rewritten(query, in_catalog(connection)), list(parameters)).to_arrow_table()
     told = carry_out(first, connection, root, write=False)
     return pa.Table.from_pylist([dict(zip(told.columns, row, strict=True)) for row in told.rows])
