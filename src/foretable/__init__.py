@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from foretable.declare.judge import Value as Value
     from foretable.declare.model import Model as Model
     from foretable.declare.schema import schema as schema
+    from foretable.declare.scoring import scoring_table as scoring_table
     from foretable.declare.source import Source as Source
     from foretable.declare.tables import dynamic_table as dynamic_table
     from foretable.declare.tables import feature_view as feature_view
     from foretable.declare.tables import label as label
     from foretable.declare.tables import ref as ref
-    from foretable.declare.tables import scoring_table as scoring_table
     from foretable.session import open_project as open
     from foretable.udf.connect import connect as connect
 
@@ -51,8 +51,9 @@ _HOMES = {
     "foretable.declare.judge": ("EntitySplit", "Gate", "TimeSplit", "Value"),
     "foretable.declare.model": ("Model",),
     "foretable.declare.schema": ("schema",),
+    "foretable.declare.scoring": ("scoring_table",),
     "foretable.declare.source": ("Source",),
-    "foretable.declare.tables": ("dynamic_table", "feature_view", "label", "ref", "scoring_table"),
+    "foretable.declare.tables": ("dynamic_table", "feature_view", "label", "ref"),
     "foretable.decide": ("Action", "decision", "profit_curve"),
     "foretable.udf": ("connect",),
     "ibis": ("_",),

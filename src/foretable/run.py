@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
+from foretable.compile.answers import answer_type
 from foretable.compile.graph import Graph
-from foretable.compile.references import models_of, reached
+from foretable.compile.references import called_model, calls, models_of, reached
 from foretable.compile.scratch import create_macros
 from foretable.errors import ForetableError, TrainingError, WarehouseError
 from foretable.progress import Listener, Progress, silent
@@ -26,8 +27,10 @@ from foretable.refresh.sync import mount_files, require_recorded
 from foretable.refresh.watermark import now
 from foretable.refresh.wave import WaveReport, look, run_wave
 from foretable.registry import champion, find_version, past_champions, promote, versions
+from foretable.sql import render
 from foretable.train import TrainingReport, train_model
 from foretable.train.training_set import build_training_set
+from foretable.udf.absent import install_absent
 from foretable.warehouse import ensure_catalog, rolled_back, translate
 
 
@@ -57,8 +60,20 @@ def prepare(connection: duckdb.DuckDBPyConnection, graph: Graph) -> None:
 def install_macros(connection: duckdb.DuckDBPyConnection, graph: Graph) -> None:
     """Create the project's macros; one that calls a model waits until there is a champion."""
     macros = graph.project.macros
+    install_absent(connection, _called(graph))
     missing = {name for name in graph.project.models if champion(connection, name) is None}
     create_macros(connection, [macro for macro in macros.values() if not models_of(reached(macro.sql, macros), missing)])
+
+
+def _called(graph: Graph) -> dict[str, str]:
+    """The functions of aliases, such as ``predict_churn__challenger``, that tables call, with the type of their answer."""
+    models, answers = graph.project.models, {}
+    for compiled in graph.tables.values():
+        for name in sorted(calls(render(compiled.query))) if compiled.aliases else []:
+            found = called_model(name, models)
+            if found is not None and f"{found.model}@{found.alias}" in compiled.aliases:
+                answers[name] = answer_type(found.kind, models[found.model].task)
+    return answers
 
 
 def make_plan(
@@ -90,6 +105,7 @@ def run(
     trials: int | None = None,
     as_of: datetime | None = None,
     trigger: str | None = None,
+    first: Callable[[duckdb.DuckDBPyConnection], object] = lambda _: None,
     listen: Listener = silent,
 ) -> RunReport:
     """Bring the selected tables up to date.
@@ -116,6 +132,8 @@ def run(
         The clock of this run, in UTC; None means the project's.
     trigger
         What asked for it: ``RUN``, ``REFRESH``, ``SCHEDULED`` or ``STATEMENT``; None says whether it trains.
+    first
+        What is done at the start of the wave, in its transaction.
     listen
         Told about every model and table.
     """
@@ -135,7 +153,8 @@ def run(
     def planner(state: State, failed: dict[str, str]) -> Plan:
         return plan(graph, state, clock, select=select, train=False, full_refresh=full_refresh, without=held | failed)
 
-    report = run_wave(connection, graph, clock, planner, trigger=trigger or ("RUN" if train else "REFRESH"), prune=prune, listen=listen)
+    asked = trigger or ("RUN" if train else "REFRESH")
+    report = run_wave(connection, graph, clock, planner, trigger=asked, prune=prune, first=first, listen=listen)
     published = _publish(connection, graph, report)
     forget_old(connection, graph.project.config.keep_logs, utc_now())
     remove_leftovers(graph.project.warehouse)
@@ -194,7 +213,7 @@ def _known_data(connection: duckdb.DuckDBPyConnection, graph: Graph, model: str)
     champions = past_champions(connection, model)
     fitting = [version for version in champions if version in known]
     if fitting and fitting[0] != champions[0]:
-        promote(connection, model, fitting[0], reason="the rows it learned from are back")
+        promote(connection, model, fitting[0], reason="the rows it learned from are back", force=True)
     return bool(fitting)
 
 

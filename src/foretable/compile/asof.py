@@ -44,7 +44,9 @@ def is_call(node: Any, name: str) -> bool:
 
 
 def fill(tree: exp.Expr, as_of: datetime | None, versions: Mapping[str, int] | None = None) -> exp.Expr:
-    """A copy of the query with every ``as_of()`` and ``model_version('m')`` replaced by a literal.
+    """A copy of the query with every ``as_of()``, ``model_version('m')`` and ``model_version('m', 'alias')`` replaced by a literal.
+
+    ``versions`` are those of the champions by model, of other aliases by ``model@alias``; one that points nowhere is NULL.
 
     Raises
     ------
@@ -56,7 +58,10 @@ def fill(tree: exp.Expr, as_of: datetime | None, versions: Mapping[str, int] | N
         if as_of is not None and is_call(node, AS_OF):
             return literal(as_of)
         if versions is not None and is_call(node, MODEL_VERSION):
-            name = node.expressions[0].name
+            name, *alias = (argument.name for argument in node.expressions)
+            if alias:
+                number = versions.get(f"{name}@{alias[0]}")
+                return exp.cast(exp.null() if number is None else exp.Literal.number(number), "INTEGER")
             if name not in versions:
                 raise RefreshFailed(f"model {name} has no champion", hint=f"train it first: foretable train {name}")
             return exp.cast(exp.Literal.number(versions[name]), "INTEGER")

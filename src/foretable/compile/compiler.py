@@ -17,7 +17,7 @@ from foretable.compile.history import check_histories
 from foretable.compile.mode import table_mode
 from foretable.compile.point_in_time import check_training
 from foretable.compile.recorded import Columns, read_recorded
-from foretable.compile.references import macros_of, models_of, reached, tables_of
+from foretable.compile.references import aliases_of, calls, macros_of, models_of, reached, tables_of
 from foretable.compile.scoring import scoring_query
 from foretable.compile.scratch import Scratch
 from foretable.compile.spliced import spliced
@@ -26,7 +26,8 @@ from foretable.declare.load import place
 from foretable.declare.names import checked, split
 from foretable.declare.project import Project
 from foretable.declare.resolve import resolving
-from foretable.declare.tables import DynamicTable, Label, ScoringTable
+from foretable.declare.scoring import ScoringTable
+from foretable.declare.tables import DynamicTable, Label
 from foretable.errors import CycleError, DeclarationError, ForetableError, UnknownName, nearest
 from foretable.sql import render, table
 
@@ -75,8 +76,8 @@ class _Compiler:
         self.schemas: dict[str, Columns] = {}
         self._stack: list[str] = []
         self._scratch = Scratch()
-        for model in project.models.values():
-            self._scratch.add_model(model)
+        called = {name for macro in project.macros.values() for name in calls(macro.sql)}
+        self._scratch.add_calls(called, project.models)
         self._scratch.add_functions(project.functions.values(), project.macros.values())
 
     def close(self) -> None:
@@ -140,6 +141,7 @@ class _Compiler:
         upstream = tuple(tables_of(tree))
         schemas = {name: self._columns(checked(name, where=declared.origin)) for name in upstream}
         tree = deterministic(tree, schemas, self.project.macros)
+        self._scratch.add_calls(calls(render(tree)), self.project.models)
         try:
             columns = dict(self._scratch.describe(tree))
         except duckdb.Error as error:
@@ -166,6 +168,7 @@ class _Compiler:
             query=tree,
             upstream=upstream,
             models=models_of(names, self.project.models),
+            aliases=aliases_of(names, self.project.models),
             columns=columns,
             fingerprint=hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16],
             analysis=table_mode(declared, tree, columns, schemas, self.project),

@@ -20,7 +20,8 @@ from foretable.errors import UnknownName, UsageError, nearest
 class Compiled:
     """One table: its query with ``as_of()`` still open, and what it stands on.
 
-    ``upstream`` are the tables and sources it reads, ``models`` whose champion it calls; ``fingerprint``
+    ``upstream`` are the tables and sources it reads, ``models`` those that it calls, ``aliases`` the names of versions
+    that its answers change with (``churn`` for the champion, ``churn@challenger``); ``fingerprint``
     changes exactly when the query, the macros in it, the types or the key change; ``analysis`` tells
     whether changed keys alone can be recomputed.
     """
@@ -30,6 +31,7 @@ class Compiled:
     query: exp.Query
     upstream: tuple[str, ...]
     models: tuple[str, ...]
+    aliases: tuple[str, ...]
     columns: Columns
     fingerprint: str
     analysis: Analysis

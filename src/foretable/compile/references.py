@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlglot
 from sqlglot import exp
@@ -14,6 +15,14 @@ from foretable.declare.project import Macro
 from foretable.sql import DIALECT
 
 PREDICT = "predict_"
+FUNCTIONS: Mapping[str, tuple[str, str]] = {
+    "predict": (PREDICT, ""),
+    "label": (PREDICT, "_label"),
+    "probabilities": (PREDICT, "_probabilities"),
+    "explain": ("explain_", ""),
+}
+"""What stands before and after the name of a model in the names of its functions; ``__<alias>`` or ``__v<N>`` may follow."""
+_NUMBER = re.compile(r"v\d+\Z")
 
 
 def qualified(node: exp.Table) -> str:
@@ -72,5 +81,33 @@ def reached(text: str, macros: Mapping[str, Macro]) -> set[str]:
 
 
 def models_of(names: Iterable[str], models: Collection[str]) -> tuple[str, ...]:
-    """The models whose ``predict_<model>``, or a version or alias of it, is among the functions called."""
-    return tuple(sorted(m for m in models if any(name == PREDICT + m or name.startswith(f"{PREDICT}{m}__") for name in names)))
+    """The models whose ``predict_<model>`` or ``explain_<model>``, or a version or alias of it, is among the functions called."""
+    return tuple(sorted({called.model for name in names if (called := called_model(name, models)) is not None}))
+
+
+def aliases_of(names: Iterable[str], models: Collection[str]) -> tuple[str, ...]:
+    """What a query's answers depend on besides its rows: ``churn`` for the champion, ``churn@challenger`` for another alias.
+
+    A version that is called by its number never changes.
+    """
+    found = [called for name in names if (called := called_model(name, models)) is not None]
+    moving = {called.model if not called.alias else f"{called.model}@{called.alias}" for called in found if not _NUMBER.match(called.alias)}
+    return tuple(sorted(moving))
+
+
+class Called(NamedTuple):
+    """A function of a model: ``predict_churn_probabilities__challenger`` is model, kind and alias."""
+
+    model: str
+    kind: str
+    alias: str
+
+
+def called_model(name: str, models: Collection[str]) -> Called | None:
+    """Which model's function a name is, if it is one."""
+    called, _, alias = name.lower().partition("__")
+    for kind, (before, after) in FUNCTIONS.items():
+        model = called.removeprefix(before).removesuffix(after)
+        if model in models and called == f"{before}{model}{after}":
+            return Called(model, kind, alias)
+    return None

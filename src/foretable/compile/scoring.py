@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import accumulate, pairwise
 
 from sqlglot import exp
 
 from foretable.compile.recorded import Columns
-from foretable.declare.tables import ScoringTable
+from foretable.compile.references import FUNCTIONS
+from foretable.declare.model import Model
+from foretable.declare.scoring import ScoringTable
 from foretable.errors import DeclarationError, UnknownName, nearest
-from foretable.sql import column, table
+from foretable.registry.signature import OUTPUTS
+from foretable.sql import DIALECT, column, table
 
 ROW = "f"
+PLACES = 10_000
+"""Traffic is shared out in steps of a hundredth of a percent."""
 
 
 def scoring_query(declared: ScoringTable, columns_of: Callable[[str], Columns]) -> exp.Query:
@@ -29,8 +35,7 @@ def scoring_query(declared: ScoringTable, columns_of: Callable[[str], Columns]) 
     UnknownName
         A column in ``keep`` is in none of the scored tables.
     """
-    model = declared.model
-    views = [declared.over] if declared.over is not None else list(model.features)
+    views = [declared.over] if declared.over is not None else list(declared.model.features)
     keys = declared.entity.keys if declared.entity else ()
     owner: dict[str, str] = {}
     for view in views:
@@ -47,15 +52,65 @@ def scoring_query(declared: ScoringTable, columns_of: Callable[[str], Columns]) 
             raise UnknownName(
                 f"{declared.name}: {name!r} is not among the scored columns", where=str(declared.origin), hint=nearest(name, owner)
             )
-    suffix = "probability" if model.task == "classification" else "prediction"
-    row = exp.column(exp.to_identifier(ROW, quoted=True))
-    score = exp.Anonymous(this=f"predict_{model.name}", expressions=[row])
-    version = exp.Anonymous(this="model_version", expressions=[exp.Literal.string(model.name)])
     return exp.select(
         *(column(name, ROW) for name in dict.fromkeys((*keys, *declared.keep))),
-        exp.alias_(score, f"{model.name}_{suffix}", quoted=True),
-        exp.alias_(version, "model_version", quoted=True),
+        *_answers(declared, keys),
     ).from_(_rows([view.name for view in views], keys))
+
+
+def _answers(declared: ScoringTable, keys: tuple[str, ...]) -> list[exp.Expr]:
+    """The columns that the model adds: its answer and version, those of the shadow, the reasons."""
+    model = declared.model
+    output = f"{model.name}_{OUTPUTS[model.task]}"
+    answer, version = _call("predict", model), _version(model)
+    reasons = _call("explain", model)
+    for alias, (low, high) in _ranges(declared.traffic).items():
+        chosen = exp.and_(_version(model, alias).is_(exp.null()).not_(), *_between(_place(model, keys), low, high))
+        answer, version, reasons = (
+            exp.case().when(chosen.copy(), theirs).else_(ours)
+            for ours, theirs in (
+                (answer, _call("predict", model, alias)),
+                (version, _version(model, alias)),
+                (reasons, _call("explain", model, alias)),
+            )
+        )
+    found = [exp.alias_(answer, output, quoted=True), exp.alias_(version, "model_version", quoted=True)]
+    if declared.shadow:
+        shadow = (_call("predict", model, declared.shadow), f"{output}_{declared.shadow}")
+        theirs = (_version(model, declared.shadow), f"model_version_{declared.shadow}")
+        found += [exp.alias_(tree, name, quoted=True) for tree, name in (shadow, theirs)]
+    if declared.reasons:
+        first = exp.Anonymous(this="list_slice", expressions=[reasons, exp.Literal.number(1), exp.Literal.number(declared.reasons)])
+        found.append(exp.alias_(exp.Anonymous(this="to_json", expressions=[first]), f"{model.name}_factors", quoted=True))
+    return found
+
+
+def _call(kind: str, model: Model, alias: str = "") -> exp.Expr:
+    before, after = FUNCTIONS[kind]
+    name = f"{before}{model.name}{after}"
+    return exp.Anonymous(this=f"{name}__{alias}" if alias else name, expressions=[exp.column(exp.to_identifier(ROW, quoted=True))])
+
+
+def _version(model: Model, alias: str = "") -> exp.Expr:
+    names = [model.name, alias] if alias else [model.name]
+    return exp.Anonymous(this="model_version", expressions=[exp.Literal.string(name) for name in names])
+
+
+def _ranges(traffic: Mapping[str, float]) -> dict[str, tuple[int, int]]:
+    """The places of each alias, of ``PLACES``."""
+    borders = list(accumulate((round(share * PLACES) for share in traffic.values()), initial=0))
+    return dict(zip(traffic, pairwise(borders), strict=True))
+
+
+def _place(model: Model, keys: tuple[str, ...]) -> exp.Expr:
+    """Where a key falls: not DuckDB's own hash, which a later version may change."""
+    parts = [exp.Literal.string(model.name), *(exp.cast(column(key, ROW), "VARCHAR", dialect=DIALECT) for key in keys)]
+    text = exp.Anonymous(this="concat_ws", expressions=[exp.Literal.string("|"), *parts])
+    return exp.Mod(this=exp.Anonymous(this="md5_number_lower", expressions=[text]), expression=exp.Literal.number(PLACES))
+
+
+def _between(place: exp.Expr, low: int, high: int) -> list[exp.Expr]:
+    return [exp.GTE(this=place, expression=exp.Literal.number(low)), exp.LT(this=place.copy(), expression=exp.Literal.number(high))]
 
 
 def _rows(views: list[str], keys: tuple[str, ...]) -> exp.Expr:

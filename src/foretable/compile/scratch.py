@@ -7,15 +7,16 @@ from collections.abc import Iterable, Mapping
 import duckdb
 from sqlglot import exp
 
+from foretable.compile.answers import answer_type, table_columns
 from foretable.compile.asof import AS_OF, MODEL_VERSION
 from foretable.compile.recorded import Columns, recorded_text
-from foretable.compile.references import calls
+from foretable.compile.references import called_model, calls
 from foretable.declare.function import Function
 from foretable.declare.model import Model
 from foretable.declare.names import split
 from foretable.declare.project import Macro
 from foretable.errors import DeclarationError
-from foretable.sql import parse, render, statement, table
+from foretable.sql import DIALECT, parse, render, statement, table
 
 
 class Scratch:
@@ -25,8 +26,9 @@ class Scratch:
         self._connection = duckdb.connect(":memory:")
         self._connection.execute("SET TimeZone = 'UTC'")
         self._connection.execute("CREATE MACRO as_of() AS TIMESTAMP '2000-01-01'")
-        self._connection.execute("CREATE MACRO model_version(model) AS 1::INTEGER")
+        self._connection.execute("CREATE MACRO model_version(model, alias := 'champion') AS 1::INTEGER")
         self._attached: set[str] = set()
+        self._stubs: set[str] = set()
 
     def add_table(self, name: str, columns: Columns) -> None:
         """An empty table of that name."""
@@ -49,19 +51,24 @@ class Scratch:
             self._connection.execute(render(exp.Create(kind="MACRO", this=signature, expression=body)))
         create_macros(self._connection, macros)
 
-    def add_model(self, model: Model) -> None:
-        """Stubs of ``predict_<model>`` for a row and for a table."""
-        row = exp.UserDefinedFunction(this=table(f"predict_{model.name}"), expressions=[exp.to_identifier("f")], wrapped=True)
-        self._connection.execute(render(exp.Create(kind="MACRO", this=row, expression=exp.cast(exp.null(), "DOUBLE"))))
-        suffix = "probability" if model.task == "classification" else "prediction"
-        added = {f"{model.name}_{suffix}": "DOUBLE", f"{model.name}_label": "INTEGER", "model_version": "INTEGER"}
-        if model.task == "regression":
-            del added[f"{model.name}_label"]
-        macro = parse("CREATE MACRO predict(f) AS TABLE SELECT * FROM query_table(f)")
-        macro.this.set("this", table(f"predict_{model.name}"))
-        nothing = (exp.alias_(exp.cast(exp.null(), kind), new, quoted=True) for new, kind in added.items())
-        macro.set("expression", macro.expression.select(*nothing))
-        self._connection.execute(render(macro))
+    def add_calls(self, names: Iterable[str], models: Mapping[str, Model]) -> None:
+        """Stubs of the functions of models among the names: for a row, and where there is such a form, for a table."""
+        for name in sorted(set(names) - self._stubs):
+            called = called_model(name, models)
+            if called is None:
+                continue
+            self._stubs.add(name)
+            model = models[called.model]
+            row = exp.UserDefinedFunction(this=table(name), expressions=[exp.to_identifier("f")], wrapped=True)
+            answer = exp.cast(exp.null(), answer_type(called.kind, model.task), dialect=DIALECT)
+            self._connection.execute(render(exp.Create(kind="MACRO", this=row, expression=answer)))
+            if called.kind == "predict":
+                macro = parse("CREATE MACRO predict(f) AS TABLE SELECT * FROM query_table(f)")
+                macro.this.set("this", table(name))
+                added = table_columns(model).items()
+                nothing = (exp.alias_(exp.cast(exp.null(), kind, dialect=DIALECT), new, quoted=True) for new, kind in added)
+                macro.set("expression", macro.expression.select(*nothing))
+                self._connection.execute(render(macro))
 
     def describe(self, query: exp.Expr) -> Mapping[str, str]:
         """Columns and types of a query.

@@ -11,6 +11,7 @@ from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
+from foretable.compile.answers import table_columns
 from foretable.compile.expanded import Unreadable, apart, expand_macros
 from foretable.compile.recorded import Columns
 from foretable.compile.references import PREDICT, models_of, qualified, tables_of
@@ -120,17 +121,13 @@ def _open_scored(tree: exp.Expr, models: Mapping[str, Model]) -> None:
         read = exp.Table(**dict(zip(("this", "db", "catalog"), reversed(given.parts), strict=False)))
         read.meta.update({key: given.meta[key] for key in (PLACE, TABLE) if key in given.meta})
         read.set("alias", exp.TableAlias(this=exp.to_identifier(ROW)))
-        scores = [exp.alias_(exp.Anonymous(this=call.this, expressions=[exp.column(ROW)]), name) for name in _added(models[found[0]])]
+        scores = [
+            exp.alias_(exp.Anonymous(this=call.this, expressions=[exp.column(ROW)]), name) for name in table_columns(models[found[0]])
+        ]
         inner = exp.select(exp.column(exp.Star(), table=ROW), *scores).from_(read)
         scored = exp.Subquery(this=inner, alias=node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(call.this)))
         scored.set("joins", node.args.get("joins"))
         node.replace(scored)
-
-
-def _added(model: Model) -> list[str]:
-    if model.task == "regression":
-        return [f"{model.name}_prediction", "model_version"]
-    return [f"{model.name}_probability", f"{model.name}_label", "model_version"]
 
 
 def _mark(tree: exp.Expr, schema: Mapping[str, Columns]) -> None:

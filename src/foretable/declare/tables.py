@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,6 @@ from foretable.errors import DeclarationError, UsageError
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from foretable.declare.model import Model
 
 Define = Callable[[], "ir.Table"]
 
@@ -148,24 +147,6 @@ class Label(DynamicTable):
         return "label"
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class ScoringTable(DynamicTable):
-    """Predictions of a model's champion, with the columns in ``keep``, the version and ``scored_at``.
-
-    ``over`` is the table whose rows are scored; by default the model's own feature views, joined on
-    the entity's key.
-    """
-
-    model: Model
-    over: Rows | None = None
-    keep: Sequence[str] = ()
-
-    @property
-    def kind(self) -> str:
-        """``scoring table``."""
-        return "scoring table"
-
-
 class DecisionTable(DynamicTable):
     """What to do about whom: a table in layer ``decisions``."""
 
@@ -242,35 +223,3 @@ def dynamic_table(
     """Declare any query that is to be kept fresh, such as a clean layer or a roll-up. The options: :class:`DynamicTable`."""
     options = {"refresh_mode": refresh_mode, "initialize": initialize, "history": history}
     return _decorator(DynamicTable, name, entity=entity, target_lag=target_lag, grain=grain, **options)
-
-
-def scoring_table(
-    name: str,
-    *,
-    model: Model,
-    over: Rows | None = None,
-    keep: Sequence[str] = (),
-    target_lag: str = "1 day",
-    grain: Grain = "day",
-    refresh_mode: RefreshMode = "AUTO",
-    initialize: Initialize = "ON_CREATE",
-    history: str | None = None,
-) -> ScoringTable:
-    """Declare a table of predictions: ``ft.scoring_table("predictions.churn", model=churn, keep=["plan"])``.
-
-    The options: :class:`DynamicTable`; with ``history="90 days"`` the predictions of any moment since can be asked for.
-    """
-    return ScoringTable(
-        name=name,
-        model=model,
-        over=over,
-        keep=tuple(keep),
-        entity=getattr(over, "entity", None) or model.label.entity,
-        target_lag=target_lag,
-        grain=grain,
-        refresh_mode=refresh_mode,
-        initialize=initialize,
-        history=history,
-        description=f"Predictions of model {model.name}.",
-        origin=caller(),
-    )

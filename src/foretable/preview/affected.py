@@ -43,9 +43,9 @@ def _changed(graph: Graph, state: State, name: str) -> str:
         return "new table" if before is None else "the table is gone"
     if before.definition != graph.tables[name].fingerprint:
         return "its definition changed"
-    for model in graph.tables[name].models:
-        if before.models.get(model) != state.champions.get(model):
-            return f"model {model} is now version {state.champions.get(model)}"
+    for alias in graph.tables[name].aliases:
+        if before.models.get(alias) != state.champions.get(alias):
+            return f"model {alias} is now version {state.champions.get(alias, '(none)')}"
     return "its schema changed" if before.rules != state.rules.get(name) else ""
 
 

@@ -12,7 +12,7 @@ from sqlglot import exp
 from foretable.compile.graph import Compiled, Graph
 from foretable.compile.references import qualified
 from foretable.compile.typed import places
-from foretable.declare.tables import ScoringTable
+from foretable.declare.scoring import ScoringTable
 from foretable.preview.heaps import compare_heaps
 from foretable.preview.pairs import Pairs, compare_pairs
 from foretable.preview.result import ColumnChange, Difference

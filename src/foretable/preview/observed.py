@@ -16,7 +16,7 @@ from foretable.refresh.plan import table_as_of
 from foretable.refresh.state import SourceState, State, TableState
 from foretable.refresh.suspend import suspended
 from foretable.refresh.watermark import source_watermark
-from foretable.registry import champion, find_version
+from foretable.registry import find_version, pointed
 from foretable.warehouse.version import catalog_version
 
 
@@ -32,7 +32,7 @@ def read_state(connection: duckdb.DuckDBPyConnection, graph: Graph) -> State:
     }
     return State(
         tables=tables,
-        champions={name: found.version for name in models if (found := champion(connection, name)) is not None},
+        champions={alias: number for alias, number in pointed(connection).items() if alias.partition("@")[0] in graph.project.models},
         trained=frozenset(name for name in models if find_version(connection, name, declaration_fingerprint(graph, name)) is not None),
         existing=frozenset(name for name, *_ in connection.execute(EXISTING).fetchall()),
         rules=rules,

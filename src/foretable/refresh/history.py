@@ -90,7 +90,7 @@ def _record_table(connection: duckdb.DuckDBPyConnection, graph: Graph, state: St
     declared = compiled.declared
     before = state.tables.get(done.table)
     now = utc_now()
-    models = {model: state.champions[model] for model in compiled.models if model in state.champions}
+    models = {alias: state.champions[alias] for alias in compiled.aliases if alias in state.champions}
     connection.execute("DELETE FROM foretable.tables WHERE name = ?", [done.table])
     connection.execute(
         """

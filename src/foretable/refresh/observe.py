@@ -15,7 +15,7 @@ from foretable.refresh.state import SourceState, State, TableState
 from foretable.refresh.suspend import suspended
 from foretable.refresh.wanted import wanted_feeds
 from foretable.refresh.watermark import is_late, source_watermark
-from foretable.registry import champions, declarations
+from foretable.registry import declarations, pointed
 
 TABLES = "SELECT name, definition, as_of, row_count, epoch, models, rules, refreshed_at FROM foretable.tables"
 EXISTING = "SELECT lower(schema_name || '.' || table_name), column_count FROM duckdb_tables() WHERE database_name = current_database()"
@@ -38,7 +38,7 @@ def observe(connection: duckdb.DuckDBPyConnection, graph: Graph, clock: datetime
         tables=_tables(connection),
         sources={name: _source(connection, graph, name, clock) for name in sorted(graph.schemas)},
         feeds=read_feeds(connection, graph),
-        champions={name: version for name, version in champions(connection).items() if name in graph.project.models},
+        champions={alias: number for alias, number in pointed(connection).items() if alias.partition("@")[0] in graph.project.models},
         trained=_trained(connection, graph),
         existing=frozenset(name for name, width in there if name not in graph.tables or width == len(graph.tables[name].columns)),
         rules={name: schema.fingerprint for name, schema in graph.project.schemas.items()},

@@ -164,8 +164,9 @@ def _rebuild(graph: Graph, state: State, name: str, before: TableState, training
     for model in graph.tables[name].models:
         if model in training:
             return f"model {model} is trained first"
-        if before.models.get(model) != state.champions.get(model):
-            return f"model {model} is now version {state.champions.get(model)}"
+    for alias in graph.tables[name].aliases:
+        if before.models.get(alias) != state.champions.get(alias):
+            return f"model {alias} is now version {state.champions.get(alias, '(none)')}"
     if before.rules != state.rules.get(name):
         return "its schema changed"
     for effect in effects_of(graph, name):

@@ -13,7 +13,7 @@ from sqlglot import exp
 from foretable.compile.asof import fill, literal
 from foretable.compile.graph import Compiled
 from foretable.compile.incremental.shape import Boundary, Effect
-from foretable.declare.tables import ScoringTable
+from foretable.declare.scoring import ScoringTable
 from foretable.refresh.dirty import crossing, dirty_query
 from foretable.refresh.feeds.feed import Feed
 from foretable.refresh.feeds.log import log_table

@@ -43,7 +43,8 @@ class State:
     """The warehouse at one moment.
 
     ``feeds`` tells, by table and columns, since when changes are logged and which wave logged the last
-    one; ``champions`` gives the version that ``predict_<model>`` calls; ``trained`` the models with a
+    one; ``champions`` gives the version that ``predict_<model>`` calls by
+    model, and those of other aliases by ``model@alias``; ``trained`` the models with a
     version that matches their declaration; ``existing`` the tables that are really there, with as many columns
     as declared; ``rules`` the
     fingerprints of the declared schemas; ``suspended`` the tables that are not to be refreshed, and why.

@@ -10,7 +10,7 @@ import duckdb
 from sqlglot import exp
 
 from foretable.compile.graph import Compiled
-from foretable.declare.tables import ScoringTable
+from foretable.declare.scoring import ScoringTable
 from foretable.refresh.diff import differs, equal_keys
 from foretable.refresh.feeds.feed import Feed
 from foretable.refresh.feeds.log import append

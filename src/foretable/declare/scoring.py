@@ -1,0 +1,103 @@
+"""Scoring tables: the predictions of a model, kept fresh."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from foretable.declare.freshness import Grain, Initialize, RefreshMode
+from foretable.declare.origin import caller
+from foretable.declare.tables import DynamicTable, Rows
+from foretable.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from foretable.declare.model import Model
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ScoringTable(DynamicTable):
+    """Predictions of a model's champion, with the columns in ``keep``, the version and ``scored_at``.
+
+    Parameters
+    ----------
+    model
+        Whose champion scores.
+    over
+        The table whose rows are scored; by default the model's own feature views, joined on the entity's key.
+    keep
+        Columns of the scored rows that are carried along.
+    shadow
+        An alias whose version scores every row as well, in columns of its own; NULL while it names none.
+    traffic
+        Shares of the keys that other versions answer for instead of the champion, by alias: ``{"challenger": 0.1}``.
+        A key stays with its version: its place is a hash of the model's name and the key.
+    reasons
+        How many reasons to give with every row, as JSON in ``<model>_factors``; 0 gives none.
+    """
+
+    model: Model
+    over: Rows | None = None
+    keep: Sequence[str] = ()
+    shadow: str = ""
+    traffic: Mapping[str, float] = field(default_factory=dict)
+    reasons: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        shares = self.traffic.values()
+        if not all(0 < share < 1 for share in shares) or sum(shares) > 1:
+            raise DeclarationError(
+                f"{self.name}: shares of the traffic lie between 0 and 1, all together at most 1", where=str(self.origin),
+                hint='write: traffic={"challenger": 0.1}',
+            )  # fmt: skip
+        for alias in (*self.traffic, *([self.shadow] if self.shadow else [])):
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", alias) or "__" in alias or alias == "champion" or re.fullmatch(r"v\d+", alias):
+                raise DeclarationError(
+                    f"{self.name}: {alias!r} is no alias beside the champion", where=str(self.origin), hint="such as challenger"
+                )
+
+    @property
+    def kind(self) -> str:
+        """``scoring table``."""
+        return "scoring table"
+
+
+def scoring_table(
+    name: str,
+    *,
+    model: Model,
+    over: Rows | None = None,
+    keep: Sequence[str] = (),
+    shadow: str = "",
+    traffic: Mapping[str, float] | None = None,
+    reasons: int = 0,
+    target_lag: str = "1 day",
+    grain: Grain = "day",
+    refresh_mode: RefreshMode = "AUTO",
+    initialize: Initialize = "ON_CREATE",
+    history: str | None = None,
+) -> ScoringTable:
+    """Declare a table of predictions: ``ft.scoring_table("predictions.churn", model=churn, keep=["plan"])``.
+
+    The options: :class:`ScoringTable` and :class:`~foretable.declare.tables.DynamicTable`; with ``history="90 days"`` the
+    predictions of any moment since can be asked for.
+    """
+    return ScoringTable(
+        name=name,
+        model=model,
+        over=over,
+        keep=tuple(keep),
+        shadow=shadow,
+        traffic=traffic or {},
+        reasons=reasons,
+        entity=getattr(over, "entity", None) or model.label.entity,
+        target_lag=target_lag,
+        grain=grain,
+        refresh_mode=refresh_mode,
+        initialize=initialize,
+        history=history,
+        description=f"Predictions of model {model.name}.",
+        origin=caller(),
+    )
