@@ -64,6 +64,7 @@ def run_wave(
     *,
     trigger: str,
     prune: bool = False,
+    first: Callable[[duckdb.DuckDBPyConnection], object] = lambda _: None,
     listen: Listener = silent,
 ) -> WaveReport:
     """Detect what changed, plan, and carry out the plan.
@@ -85,13 +86,15 @@ def run_wave(
         What asked for the wave; kept in ``foretable.waves``.
     prune
         Whether tables that nothing declares are dropped.
+    first
+        What belongs to the wave's transaction and is done at its start, again whenever the wave is run again.
     listen
         Told about every table.
     """
     failed: dict[str, ForetableError] = {}
     tries = 0
     while True:
-        work = _Work(connection, graph, clock, history.next_wave(connection), trigger, listen)
+        work = _Work(connection, graph, clock, history.next_wave(connection), trigger, first, listen)
         try:
             built, planned = _attempt(work, planner, {name: error.message for name, error in failed.items()}, prune)
         except _FilesMoved as moved:
@@ -119,6 +122,7 @@ class _Work:
     clock: datetime
     number: int
     trigger: str
+    first: Callable[[duckdb.DuckDBPyConnection], object]
     listen: Listener
 
 
@@ -135,6 +139,7 @@ def _attempt(work: _Work, planner: Planner, failed: dict[str, str], prune: bool)
     connection = work.connection
     started = history.utc_now()
     with wave(connection):
+        work.first(connection)
         files = _files(work)
         state = look(connection, work.graph, work.clock, work.number)
         planned = planner(state, failed)
