@@ -10,6 +10,7 @@ import numpy as np
 from foretable.declare.judge import Value
 from foretable.train.bootstrap import dense, interval, repeats_for, replicates
 from foretable.train.cuts import Offers, best_cuts, offers
+from foretable.train.result import Evaluation
 
 LEAST_OF_A_CLASS = 30
 """Rows of either class that a segment needs for a threshold of its own."""
@@ -100,8 +101,9 @@ def worth(
     cuts: np.ndarray,
     clusters: np.ndarray,
     seed: int,
-) -> tuple[float, float, float]:
-    """What given thresholds are worth on some rows: total and its 95 % bootstrap interval.
+    split: str = "test",
+) -> Evaluation:
+    """What given thresholds are worth on some rows: the total as metric ``worth``, with its 95 % bootstrap interval.
 
     Parameters
     ----------
@@ -109,12 +111,15 @@ def worth(
         The threshold of each row, from :meth:`Threshold.cuts`.
     value, outcome, probability, dates, clusters, seed
         As for :func:`choose`.
+    split
+        Name of the split that the rows are of.
     """
     clusters = dense(clusters)
     offered = offers(value, outcome, probability, dates, seed)
     measured = _total(offered, cuts, clusters)
     low, high = interval(replicates(measured, clusters, seed, repeats_for(len(outcome))))
-    return offered.total(cuts, np.ones(len(outcome))), float(low[0]), float(high[0])
+    total = offered.total(cuts, np.ones(len(outcome)))
+    return Evaluation(split, "all", "worth", total, float(low[0]), float(high[0]), len(outcome))
 
 
 def _total(offered: Offers, cuts: np.ndarray, clusters: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
