@@ -9,7 +9,7 @@ import numpy as np
 from foretable.forms.form import FIRST_SLOT, NULL_SLOT, Linear
 
 
-def deviations(form: Linear) -> tuple[list[Any], dict[str, np.ndarray]]:
+def _deviations(form: Linear) -> tuple[list[Any], dict[str, np.ndarray]]:
     """From ``x`` to ``filled``, its deviations from the means, and ``is_null``."""
     from onnx import helper
 
@@ -28,7 +28,7 @@ def linear_raw(form: Linear) -> tuple[list[Any], dict[str, np.ndarray]]:
     """
     from onnx import TensorProto, helper
 
-    nodes, constants = deviations(form)
+    nodes, constants = _deviations(form)
     constants |= {"per_unit": form.per_unit.T, "offset": form.offset[None, :]}
     nodes.append(helper.make_node("MatMul", ["filled", "per_unit"], ["units"]))
     terms = ["units", "offset"]
@@ -48,7 +48,7 @@ def linear_raw(form: Linear) -> tuple[list[Any], dict[str, np.ndarray]]:
     return nodes, constants
 
 
-def level_slots(form: Linear) -> tuple[list[Any], dict[str, np.ndarray]]:
+def _level_slots(form: Linear) -> tuple[list[Any], dict[str, np.ndarray]]:
     """From ``x`` to ``slots`` [N, categories]: where in all tables, one after the other, each category's value is."""
     from onnx import TensorProto, helper
 
@@ -77,20 +77,21 @@ def _levels(form: Linear) -> tuple[list[Any], dict[str, np.ndarray]]:
     """
     from onnx import helper
 
-    nodes, constants = level_slots(form)
+    nodes, constants = _level_slots(form)
     categories, outputs = len(form.per_level), form.outputs
-    tables = np.concatenate([form.per_level[j] for j in sorted(form.per_level)], axis=1).T
     constants |= {
-        "weights": np.ascontiguousarray(tables) if outputs > 1 else tables[:, 0],
-        "across": np.tile(np.eye(outputs), (categories, 1)),
+        "weights": level_table(form),
         "level_shape": np.array([-1, categories * outputs], dtype=np.int64),
+        "across": np.tile(np.eye(outputs), (categories, 1)),
     }
-    nodes.append(helper.make_node("Gather", ["weights", "slots"], ["level_weights"], axis=0))
-    flat = "level_weights"
-    if outputs > 1:
-        nodes.append(helper.make_node("Reshape", ["level_weights", "level_shape"], ["flat_weights"]))
-        flat = "flat_weights"
-    else:
-        del constants["level_shape"]
-    nodes.append(helper.make_node("MatMul", [flat, "across"], ["levels"]))
+    nodes += [
+        helper.make_node("Gather", ["weights", "slots"], ["level_weights"], axis=0),
+        helper.make_node("Reshape", ["level_weights", "level_shape"], ["flat_weights"]),
+        helper.make_node("MatMul", ["flat_weights", "across"], ["levels"]),
+    ]
     return nodes, constants
+
+
+def level_table(form: Linear) -> np.ndarray:
+    """The weights of all categories, one after the other, shape (slots, outputs)."""
+    return np.ascontiguousarray(np.concatenate([form.per_level[j] for j in sorted(form.per_level)], axis=1).T)
