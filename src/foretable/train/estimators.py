@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -15,13 +15,16 @@ from foretable.forms.form import Finish, Form, Link
 from foretable.registry.signature import Feature
 from foretable.train import forest, linear, trees
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, eq=False)
 class FitInput:
     """What an estimator is fitted to.
 
     ``matrix`` (rows, features) is encoded, float64; ``outcome`` is 0 or 1, the position of a class, or a number;
-    ``clusters`` tells the entity of each row; ``classes`` is their number for ``multiclass``, else 0.
+    ``clusters`` tells the entity of each row; ``classes`` is their number for ``multiclass``, else 0. ``kept`` is what other
+    parameters on the same rows can use again.
     """
 
     matrix: np.ndarray
@@ -33,6 +36,14 @@ class FitInput:
     model: Model
     classes: int
     seed: int
+    kept: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def once(self, name: str, make: Callable[[FitInput], T]) -> T:
+        """What ``make`` gives for these rows, made once for all parameters; it must not depend on them but by its name."""
+        if name not in self.kept:
+            self.kept[name] = make(self)
+        found: T = self.kept[name]
+        return found
 
     def encoding(self, feature: Feature) -> Encoding | None:
         """How a category enters; ``None`` for a number or a boolean."""

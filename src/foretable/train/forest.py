@@ -58,7 +58,7 @@ def fit_forest(given: FitInput) -> ForestFit:
     """
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-    columns, read = tree_columns(given)
+    columns, read = given.once("trees", tree_columns)
     signs = directions(given, columns)
     family = RandomForestRegressor if given.model.task == "regression" else RandomForestClassifier
     settings = {**DEFAULTS, **given.parameters, "random_state": given.seed, "n_jobs": THREADS}

@@ -72,7 +72,7 @@ def fit_logistic(given: FitInput) -> LinearFit:
     lasso = settings["l1_ratio"] > 0
     if lasso and "tol" not in given.parameters:
         settings["tol"] = SAGA_TOLERANCE
-    design, columns = linear_design(given)
+    design, columns = given.once("linear", linear_design)
     wide = columns.shape[1] * max(given.classes, 1) > NEWTON_WIDTH
     solver = "saga" if lasso else "lbfgs" if wide else "newton-cholesky"
     estimator = LogisticRegression(solver=solver, random_state=given.seed, **settings)
@@ -88,7 +88,7 @@ def fit_least_squares(given: FitInput) -> LinearFit:
     from sklearn.linear_model import ElasticNet, LinearRegression, Ridge
 
     settings = {**LEAST_SQUARES, **given.parameters}
-    design, columns = linear_design(given)
+    design, columns = given.once("linear", linear_design)
     estimator: Any
     if settings["alpha"] == 0:
         estimator = LinearRegression()

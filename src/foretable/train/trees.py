@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,8 +74,7 @@ def fit_trees(given: FitInput) -> TreeFit:
     settings = {**DEFAULTS, **given.parameters}
     rounds = settings.pop("n_estimators")
     objective = _objective(given, settings.pop("objective", OBJECTIVES[0]))
-    columns, read = tree_columns(given)
-    data = xgboost.QuantileDMatrix(read, given.outcome, weight=given.weights, nthread=THREADS, max_bin=settings["max_bin"])
+    columns, data = given.once(f"quantiles {settings['max_bin']}", partial(_quantiles, most=settings["max_bin"]))
     fixed = {"objective": objective, "tree_method": "hist", "nthread": THREADS, "seed": given.seed, "verbosity": 0}
     if given.classes:
         fixed["num_class"] = given.classes
@@ -82,6 +82,14 @@ def fit_trees(given: FitInput) -> TreeFit:
     if any(signs):
         fixed["monotone_constraints"] = signs
     return TreeFit(columns, xgboost.train({**settings, **fixed}, data, rounds), LINKS[objective])
+
+
+def _quantiles(given: FitInput, most: int) -> tuple[tuple[Column, ...], Any]:
+    """The columns, and their values as XGBoost bins them."""
+    import xgboost
+
+    columns, read = given.once("trees", tree_columns)
+    return columns, xgboost.QuantileDMatrix(read, given.outcome, weight=given.weights, nthread=THREADS, max_bin=most)
 
 
 def _objective(given: FitInput, declared: str) -> str:
