@@ -1,0 +1,73 @@
+"""The small pieces that SQL expressions of models are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlglot import exp
+
+WIDE = 32
+"""So many terms are added in one line; DuckDB refuses expressions more than 1,000 deep."""
+
+
+def number(value: float) -> exp.Expr:
+    """A DOUBLE that reads back as the same one: without an exponent DuckDB would read a DECIMAL."""
+    text = repr(float(value))
+    return exp.Literal.number(text if "e" in text else f"{text}e0")
+
+
+def total(terms: Iterable[exp.Expr]) -> exp.Expr:
+    """The sum of terms in a fixed order, of little depth however many there are."""
+    left = list(terms)
+    while len(left) > 1:
+        left = [_line(left[start : start + WIDE]) for start in range(0, len(left), WIDE)]
+    return left[0]
+
+
+def times(value: exp.Expr, factor: float) -> exp.Expr:
+    """``value`` multiplied by a number."""
+    return exp.Mul(this=value, expression=number(factor))
+
+
+def less(value: exp.Expr, by: float) -> exp.Expr:
+    """``(value - by)``."""
+    return exp.Paren(this=exp.Sub(this=value, expression=number(by)))
+
+
+def choose(otherwise: exp.Expr, *branches: tuple[exp.Expr, exp.Expr]) -> exp.Expr:
+    """CASE WHEN … THEN …, ELSE ``otherwise``."""
+    return exp.Case(ifs=[exp.If(this=condition, true=value) for condition, value in branches], default=otherwise)
+
+
+def by_level(value: exp.Expr, known: Mapping[str, float], unseen: float, missing: float | None) -> exp.Expr:
+    """A number for each value of a text column; ``missing`` is that of NULL, None for NULL itself."""
+    branches = [(is_null(value), exp.null() if missing is None else number(missing))] if missing != unseen else []
+    branches += [(exp.EQ(this=value.copy(), expression=exp.Literal.string(level)), number(n)) for level, n in known.items() if n != unseen]
+    return choose(number(unseen), *branches) if branches else number(unseen)
+
+
+def is_null(value: exp.Expr) -> exp.Expr:
+    """``value IS NULL``."""
+    return exp.Is(this=value.copy(), expression=exp.null())
+
+
+def all_null(columns: Sequence[exp.Expr]) -> exp.Expr:
+    """Whether a row has nothing: the empty side of an outer join."""
+    return exp.and_(*[is_null(column) for column in columns], copy=False)
+
+
+def is_nan(value: exp.Expr) -> exp.Expr:
+    """DuckDB's isnan, NULL for NULL."""
+    return exp.IsNan(this=value.copy())
+
+
+def is_finite(value: exp.Expr) -> exp.Expr:
+    """DuckDB's isfinite: neither NaN nor infinite, NULL for NULL."""
+    return exp.Anonymous(this="isfinite", expressions=[value.copy()])
+
+
+def _line(terms: Sequence[exp.Expr]) -> exp.Expr:
+    sum_, *others = terms
+    for term in others:
+        sum_ = exp.Add(this=sum_, expression=term)
+    return exp.Paren(this=sum_) if others else sum_
