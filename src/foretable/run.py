@@ -15,6 +15,7 @@ from foretable.compile.graph import Graph
 from foretable.compile.references import called_model, calls, models_of, reached
 from foretable.compile.scratch import create_macros
 from foretable.errors import ForetableError, TrainingError, WarehouseError
+from foretable.monitor import update_comparisons
 from foretable.progress import Listener, Progress, silent
 from foretable.publish import publish
 from foretable.refresh.fingerprint import declaration_fingerprint
@@ -155,6 +156,7 @@ def run(
 
     asked = trigger or ("RUN" if train else "REFRESH")
     report = run_wave(connection, graph, clock, planner, trigger=asked, prune=prune, first=first, listen=listen)
+    update_comparisons(connection, graph)
     published = _publish(connection, graph, report)
     forget_old(connection, graph.project.config.keep_logs, utc_now())
     remove_leftovers(graph.project.warehouse)

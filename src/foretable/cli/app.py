@@ -17,7 +17,7 @@ from foretable.cli import console, files, workspace
 from foretable.errors import ForetableError, UsageError
 
 STOPPED = 130
-GROUPS = ("start", "read", "refresh", "schedule", "query", "models", "data", "worlds", "storage")
+GROUPS = ("start", "read", "refresh", "schedule", "query", "models", "compare", "data", "worlds", "storage")
 
 app = typer.Typer(
     name="foretable",

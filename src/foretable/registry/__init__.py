@@ -1,7 +1,7 @@
 """Model versions and the names that point to them: tables in schema ``foretable``."""
 
 from foretable.registry.add import add_version
-from foretable.registry.aliases import archived, champion, champions, past_champions, promote, resolve, rollback
+from foretable.registry.aliases import archived, champion, champions, past_champions, pointed, promote, resolve, rollback
 from foretable.registry.annotate import note, tag
 from foretable.registry.details import aliases_of, curves, evaluations, findings, refusals
 from foretable.registry.versions import Version, declarations, find_version, version_of, versions
@@ -20,6 +20,8 @@ __all__ = [
     "findings",
     "note",
     "past_champions",
+    "pointed",
+    "pointed",
     "promote",
     "refusals",
     "resolve",

@@ -36,3 +36,29 @@ CREATE TABLE foretable.curves (
 
 COMMENT ON TABLE foretable.findings IS 'What the checks found before and after a version was trained, with the evidence';
 COMMENT ON TABLE foretable.curves IS 'Points of the curves that a report draws, one row each';
+
+-- Versions that answered in production, judged by the outcomes that have matured.
+CREATE TABLE foretable.comparisons (
+    table_name VARCHAR,
+    model VARCHAR,
+    role VARCHAR,               -- 'answer', or 'shadow' for a version that scored beside it
+    version INTEGER,
+    metric VARCHAR,
+    value DOUBLE,
+    low DOUBLE,
+    high DOUBLE,
+    row_count BIGINT,
+    dates INTEGER,              -- spine dates whose outcomes are known
+    as_of TIMESTAMP,            -- the last of them
+    compared_at TIMESTAMP
+);
+
+CREATE VIEW foretable.model_comparison AS
+SELECT c.table_name, c.model, c.role, c.version, a.aliases, c.metric, c.value, c.low, c.high, c.row_count, c.dates, c.as_of
+FROM foretable.comparisons AS c
+LEFT JOIN (
+    SELECT model, version, string_agg(alias, ', ' ORDER BY alias) AS aliases FROM foretable.model_aliases GROUP BY model, version
+) AS a ON a.model = c.model AND a.version = c.version;
+
+COMMENT ON VIEW foretable.model_comparison IS 'Champion and challengers in production, by the outcomes that have matured';
+COMMENT ON TABLE foretable.comparisons IS 'One row per scoring table, role, version and metric';
