@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from functools import cache
 from typing import Any
@@ -76,17 +77,20 @@ def declaration_fingerprint(graph: Graph, model: str) -> str:
         "candidates": [[candidate.name, _plain(candidate.parameters)] for candidate in declared.candidates],
         "split": [type(declared.split).__name__, _plain(declared.split)],
         "label": [declared.label.name, declared.label.horizon, declared.label.every, declared.label.start],
-        "rest": [declared.weights, declared.calibration, declared.seed, declared.threshold, declared.task],
+        "rest": [declared.weights, declared.calibration, declared.seed, _plain(declared.threshold), declared.task],
+        "columns": [_plain(declared.encoding), declared.impute, _plain(declared.monotone), sorted(declared.sensitive)],
+        "search": declared.folds,
+        "executor": declared.executor,
         "tables": [[graph.tables[name].fingerprint, graph.tables[name].declared.grain] for name in made_from],
         "rules": [rules.fingerprint for name in made_from if (rules := graph.project.schemas.get(name)) and name.startswith("clean.")],
         "time_zone": graph.project.config.time_zone if declared.label.horizon is not None else None,
     }
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=repr).encode()).hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return value

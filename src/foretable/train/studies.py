@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import duckdb
 
@@ -29,29 +30,30 @@ def study_key(model: Model, candidate: Candidate, training: TrainingSet, *, decl
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def record_trial(connection: duckdb.DuckDBPyConnection, model: str, study: str, trial: Trial) -> None:
-    """Keep a trial that has just ended; it belongs to no version yet."""
-    parameters = json.dumps(dict(trial.parameters), sort_keys=True)
-    row = [
-        model,
-        trial.candidate,
-        trial.trial,
-        parameters,
-        trial.value,
-        trial.state,
-        trial.seconds,
-        study,
-        list(trial.folds),
-        trial.tried_at,
-    ]
-    connection.execute(_RECORD, row)
+@dataclass(frozen=True, eq=False)
+class Study:
+    """The search of one candidate: its fingerprint, its trials so far from the first on without a gap, and where new ones go."""
+
+    key: str
+    earlier: Sequence[Trial]
+    record: Callable[[Trial], None]
 
 
-def earlier_trials(connection: duckdb.DuckDBPyConnection, study: str) -> Sequence[Trial]:
-    """The trials of a study that are done, from the first on without a gap."""
-    rows = connection.execute(_EARLIER, [study]).fetchall()
+NOT_KEPT = Study("", (), lambda _: None)
+"""A search that nobody will go on with."""
+
+
+def open_study(connection: duckdb.DuckDBPyConnection, model: str, key: str) -> Study:
+    """The study of a key, outside a transaction: every trial is safe on disk when ``record`` returns."""
+    rows = connection.execute(_EARLIER, [key]).fetchall()
     found = [Trial(r[0], r[1], json.loads(r[2]), r[3], r[4], r[5], tuple(r[6]), r[7]) for r in rows]
-    return [trial for position, trial in enumerate(found) if trial.trial == position]
+
+    def record(trial: Trial) -> None:
+        parameters = json.dumps(dict(trial.parameters), sort_keys=True)
+        figures = [trial.value, trial.state, trial.seconds, key, list(trial.folds), trial.tried_at]
+        connection.execute(_RECORD, [model, trial.candidate, trial.trial, parameters, *figures])
+
+    return Study(key, [trial for position, trial in enumerate(found) if trial.trial == position], record)
 
 
 def forget_unfinished(connection: duckdb.DuckDBPyConnection, model: str) -> None:

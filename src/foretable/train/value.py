@@ -130,5 +130,5 @@ def _own(outcome: np.ndarray, segments: np.ndarray | None) -> list[str]:
     """Segments with enough rows of both classes."""
     if segments is None:
         return []
-    names = np.unique(segments)
+    names = [name for name in np.unique(segments) if name != "NULL"]  # in SQL a row of no segment has the threshold of all
     return [name for name in names if np.bincount(outcome[segments == name].astype(int), minlength=2).min() >= LEAST_OF_A_CLASS]
