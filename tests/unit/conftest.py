@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 def linear_graph(weights: Sequence[float], bias: float = 0.0) -> bytes:
     """``y = sigmoid(x · weights + bias)`` in float64, NaN read as 0, as training exports it."""
-    from foretable.train import linear_onnx
+    from foretable.forms import Finish, Linear
+    from foretable.forms.graph import onnx_of
 
     nothing = np.zeros(len(weights))
-    folded = linear_onnx.Folded(nothing, nothing, np.array(weights, dtype=np.float64), nothing, {}, bias)
-    return linear_onnx.linear_graph(folded)
+    form = Linear(nothing, nothing, np.array([weights], dtype=np.float64), nothing[None, :], {}, np.array([bias]), Finish("sigmoid"))
+    return onnx_of(form, len(weights))
 
 
 def tree_graph(width: int) -> bytes:

@@ -19,7 +19,7 @@ from foretable.forms.evaluate import columns_of, goes_left
 from foretable.forms.form import Form, Linear, Tree, Trees
 from foretable.forms.paths import left_share, top_down
 
-CHUNK = 1 << 15
+CHUNK = 1 << 17
 """Numbers worked on at a time, rows × leaves × players: what the processor's cache holds."""
 
 
