@@ -1,0 +1,138 @@
+"""The search beside plain scikit-learn and Optuna on the same matrix: CPU seconds of 20 trials × 3 folds on 100,000 × 30.
+
+    python tests/benchmarks/bench_search.py [trials] [rows]
+
+Both fit the same parameters to the same rows of the same folds, with one thread, and prune alike. The rival is what a
+notebook has: an estimator per trial and fold, a pipeline with a scaler for the linear one, ``roc_auc_score``.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import optuna
+import pyarrow as pa
+import xgboost
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import foretable as ft
+from foretable.train import sample
+from foretable.train.estimators import fitter
+from foretable.train.folds import cut_folds
+from foretable.train.prepare import Prepared, prepare
+from foretable.train.search import search
+from foretable.train.steady import steady
+from foretable.train.training_set import TrainingSet
+from foretable.train.trials import objective
+
+ROWS, FEATURES, TRIALS, FOLDS = 100_000, 30, 20, 3
+TITLE = f"Searching {TRIALS} trials × {FOLDS} folds on {ROWS:,} rows × {FEATURES} features, one thread"
+COLUMNS = {"way": "name", "CPU seconds": "cpu", "ratio": "ratio", "": "note"}
+RANGES = {
+    "LogisticRegression": {"C": ft.between(0.01, 10.0, log=True)},
+    "XGBoost": {
+        "max_depth": ft.between(3, 8),
+        "learning_rate": ft.between(0.02, 0.3, log=True),
+        "n_estimators": ft.between(50, 150),
+        "min_child_weight": ft.between(1.0, 50.0, log=True),
+    },
+}
+
+
+def world(rows: int) -> pa.Table:
+    """Rows with a weak signal, a few interactions, and one class in five."""
+    generator = np.random.default_rng(1)
+    x = generator.normal(size=(rows, FEATURES))
+    logit = x[:, :8] @ generator.normal(size=8) * 0.4 + x[:, 8] * x[:, 9] - 1.7
+    y = (generator.random(rows) < 1 / (1 + np.exp(-logit))).astype(np.int8)
+    columns = {"id": np.arange(rows), "y": y, **{f"x{i}": x[:, i] for i in range(FEATURES)}}
+    return pa.table(columns)
+
+
+def ours(model: ft.Model, prepared: Prepared, trials: int) -> float:
+    """Best value of the engine's search."""
+    candidate = model.candidates[0]
+    folds, _ = cut_folds(prepared.grounds, model.folds)
+    with steady():
+        measured = objective(model, fitter(model, candidate), prepared, folds)
+        _, tried = search(
+            candidate, measured, folds=len(folds), trials=trials, seed=0, higher_is_better=True, earlier=(), tell=lambda _: None
+        )
+    return max(trial.value for trial in tried if trial.state == "COMPLETE")
+
+
+def rival(model: ft.Model, prepared: Prepared, trials: int) -> float:
+    """Best value of a notebook's search."""
+    name, ranges = model.candidates[0].name, RANGES[model.candidates[0].name]
+    folds, _ = cut_folds(prepared.grounds, model.folds)
+
+    def tried(trial: optuna.Trial) -> float:
+        given = {
+            key: trial.suggest_int(key, r.low, r.high) if isinstance(r.low, int) else trial.suggest_float(key, r.low, r.high, log=r.log)
+            for key, r in ranges.items()
+        }
+        found = []
+        for step, fold in enumerate(folds):
+            if name == "XGBoost":
+                estimator = xgboost.XGBClassifier(n_jobs=1, tree_method="hist", **given)
+            else:
+                estimator = make_pipeline(StandardScaler(), LogisticRegression(solver="newton-cholesky", max_iter=200, tol=1e-6, **given))
+            estimator.fit(prepared.matrix[fold.learn], prepared.outcome[fold.learn])
+            found.append(roc_auc_score(prepared.outcome[fold.measure], estimator.predict_proba(prepared.matrix[fold.measure])[:, 1]))
+            trial.report(float(np.mean(found)), step)
+            if step < len(folds) - 1 and trial.should_prune():
+                raise optuna.TrialPruned
+        return float(np.mean(found))
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0), pruner=optuna.pruners.MedianPruner())
+    with steady():
+        study.optimize(tried, n_trials=trials)
+    return float(study.best_value)
+
+
+def spent(work: Callable[[], float]) -> tuple[float, float]:
+    """CPU seconds, and what came of them."""
+    begun = time.process_time()
+    value = work()
+    return time.process_time() - begun, value
+
+
+def measure(trials: int = TRIALS, rows: int = ROWS) -> list[dict[str, Any]]:
+    """CPU seconds of both; ``ratio`` is ours over the notebook's, on equal rows and with the engine's sample."""
+    training = TrainingSet("training.bench", "bench", ("id",), None, "y", tuple(f"x{i}" for i in range(FEATURES)), "", rows, 0, None, None)
+    data, found, usual = world(rows), [], sample.SEARCH_ROWS
+    for name in RANGES:
+        model = declared(name)
+        prepared = prepare(model, data, training)
+        theirs, their_value = spent(partial(rival, model, prepared, trials))
+        found.append({"name": f"{name}, notebook", "cpu": theirs, "ratio": 1.0, "note": f"best AUC {their_value:.4f}"})
+        try:
+            for rows_of, most in (("equal rows", rows), (f"at most {usual:,} rows a fold", usual)):
+                sample.SEARCH_ROWS = most
+                cpu, value = spent(partial(ours, model, prepared, trials))
+                found.append({"name": f"{name}, {rows_of}", "cpu": cpu, "ratio": cpu / theirs, "note": f"best AUC {value:.4f}"})
+        finally:
+            sample.SEARCH_ROWS = usual
+    return found
+
+
+def declared(name: str) -> ft.Model:
+    """A model with one candidate."""
+    person = ft.Entity("person", key="id")
+    label = ft.label("training.bench", entity=person)(lambda: None)
+    features = ft.feature_view("features.bench", entity=person)(lambda: None)
+    return ft.Model("bench", label=label, features=[features], candidates=[getattr(ft, name)(**RANGES[name])], folds=FOLDS)
+
+
+if __name__ == "__main__":
+    for line in measure(*(int(text) for text in sys.argv[1:])):
+        print(f"{line['name']}: {line['cpu']:.1f} s CPU, ratio {line['ratio']:.2f}, {line['note']}", flush=True)
