@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 HISTORY = Path("~/.foretable_history")
 HISTORY_LINES = 1_000
 HELP = """  A statement ends with ; and may span lines.
-  SHOW DYNAMIC TABLES; CREATE, ALTER and DROP DYNAMIC TABLE need --write.
+  SHOW DYNAMIC TABLES, SHOW MODELS; CREATE, ALTER and DROP DYNAMIC TABLE, CREATE and DROP MODEL need --write.
   predict_<model>(t) scores the rows of t; FROM predict_<model>(table) scores a whole table.
+  ML.PREDICT(MODEL m, TABLE t) and m!PREDICT(*) mean the same.
   \\d        tables of this project, with their row counts
   \\d NAME   columns of a table
   \\q        leave (or Ctrl-D)"""

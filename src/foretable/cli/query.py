@@ -34,8 +34,8 @@ def sql_(
 ) -> None:
     """Run SQL, with every predict_<model>() at hand.
 
-    Read-only unless --write. Dynamic tables are declared, changed and dropped here too: the statement writes the
-    project's file under sql/.
+    Read-only unless --write. Dynamic tables and models are declared, changed and dropped here too: the statement
+    writes the project's file under sql/. BigQuery's ML.PREDICT and Snowflake's model!PREDICT are understood.
 
     \b
     Examples:

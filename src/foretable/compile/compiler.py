@@ -221,7 +221,7 @@ def _check_key(declared: DynamicTable, columns: Columns) -> None:
             where=str(declared.origin),
             hint=f"its columns: {', '.join(columns)}",
         )
-    if isinstance(declared, Label) and declared.entity and len(columns) != len(declared.entity.keys) + 1:
+    if type(declared) is Label and declared.entity and len(columns) != len(declared.entity.keys) + 1:
         raise DeclarationError(
             f"label {declared.name} has the columns {', '.join(columns)}",
             where=str(declared.origin),

@@ -24,6 +24,7 @@ from foretable.declare.project import Project, read_config
 from foretable.declare.schema import TableSchema
 from foretable.declare.source import Source
 from foretable.declare.sqlfile import dynamic_tables, macros
+from foretable.declare.sqlfile import models as sql_models
 from foretable.declare.tables import DynamicTable
 from foretable.errors import DeclarationError, ForetableError, nearest
 
@@ -48,6 +49,9 @@ def load_project(root: Path) -> Project:
         entities = _by_name(found, Entity)
         for path in _sql_files(root):
             dynamic_tables(path, entities)
+        known = _by_name(found, DynamicTable)
+        for path in _sql_files(root):
+            sql_models(path, entities, known)
     tables = _by_name(found, DynamicTable)
     sources = _by_name(found, Source)
     for name in tables.keys() & sources.keys():

@@ -12,7 +12,10 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError
 
+from foretable.declare.createmodel import declared_models
 from foretable.declare.entity import Entity
+from foretable.declare.model import Model
+from foretable.declare.modelheader import declares_model
 from foretable.declare.origin import Origin
 from foretable.declare.project import Macro
 from foretable.declare.statement import SHAPE, Header, Statement, header, statements
@@ -30,14 +33,20 @@ def dynamic_tables(path: Path, entities: Mapping[str, Entity]) -> list[DynamicTa
     Raises
     ------
     DeclarationError
-        The file does not parse, or a statement is no CREATE DYNAMIC TABLE; with file and line.
+        The file does not parse, or a statement is neither CREATE DYNAMIC TABLE nor CREATE MODEL; with file and line.
     """
     return declared_in(_text(path), str(path), entities)
 
 
 def declared_in(text: str, file: str, entities: Mapping[str, Entity]) -> list[DynamicTable]:
     """The tables that a text declares, as they would stand in that file; see :func:`dynamic_tables`."""
-    return [_table(statement, header(statement, text), entities) for statement in statements(text, file)]
+    found = [statement for statement in statements(text, file) if not declares_model(statement.words)]
+    return [_table(statement, header(statement, text), entities) for statement in found]
+
+
+def models(path: Path, entities: Mapping[str, Entity], tables: Mapping[str, DynamicTable]) -> list[Model]:
+    """The models that a file under ``sql/`` declares; see :func:`foretable.declare.createmodel.declared_models`."""
+    return declared_models(_text(path), str(path), entities, tables)
 
 
 def macros(path: Path) -> list[Macro]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlglot import exp
 
 from foretable.errors import UsageError, nearest
 from foretable.faces.calls import Argument, Call, dotted
 from foretable.faces.facts import Facts, Models
-from foretable.sql import column, parse, statement, table
+from foretable.sql import column, parse, render, statement, table
 
 FUNCTIONS = ("PREDICT", "EXPLAIN_PREDICT", "EVALUATE")
 SHAPES: Mapping[str, str] = {
@@ -22,8 +22,6 @@ SHAPES: Mapping[str, str] = {
 SETTINGS: Mapping[str, tuple[str, ...]] = {"PREDICT": ("threshold",), "EXPLAIN_PREDICT": ("threshold", "top_k_features")}
 ROWS = "foretable_rows"
 
-# Through a name of its own, since the macro takes a table by its name; not materialised, or DuckDB would keep it all.
-SCORED = "(WITH foretable_rows AS NOT MATERIALIZED (SELECT * FROM $rows) SELECT * FROM $scored)"
 LABEL = "CASE WHEN $score >= $threshold THEN 1 WHEN $score < $threshold THEN 0 END"
 OF_TWO = "[{'label': 1, 'prob': $score}, {'label': 0, 'prob': 1 - $score}]"
 OF_MANY = "[{'label': each.key, 'prob': each.value} FOR each IN map_entries(CAST($probabilities AS MAP(VARCHAR, DOUBLE)))]"
@@ -84,9 +82,9 @@ def _rows(argument: Argument, function: str, where: str) -> exp.Expr:
             _refuse(f"{argument.text} names no table", where, function)
         written = argument.text[argument.tokens[1].start - argument.tokens[0].start :]
         return table(".".join(parts)) if "`" in written else exp.Var(this=written)
-    if argument.words[:1] == ["("] and argument.words[-1:] == [")"]:
-        return exp.Var(this=argument.text)
-    _refuse(f"{argument.text or 'nothing'} is no TABLE name and no (query)", where, function)
+    if argument.words[:1] != ["("] or argument.words[-1:] != [")"]:
+        _refuse(f"{argument.text or 'nothing'} is no TABLE name and no (query)", where, function)
+    return exp.Var(this=argument.text)
 
 
 def _settings(argument: Argument, function: str, where: str) -> dict[str, str]:
@@ -132,11 +130,9 @@ def _scored(call: Call, asked: Asked, rows: exp.Expr) -> str:
         most = exp.Literal.number(asked.settings.get("top_k_features", "5"))
         attributions = parse(statement(ATTRIBUTIONS, explained=explained, most=most))
         query = query.select(exp.alias_(attributions, "top_feature_attributions"), copy=False)
-    whole = parse("(WITH foretable_rows AS NOT MATERIALIZED (SELECT * FROM foretable_given) SELECT 1)")
-    inner = whole.this
-    inner.ctes[0].this.set("from_", exp.From(this=rows))
-    query.set("with_", inner.args["with_"])
-    return statement("$query", query=exp.Paren(this=query))
+    # Through a name of its own, since the macro takes a table by its name; not materialised, or DuckDB would keep it all.
+    query.set("with_", exp.With(expressions=[exp.CTE(this=exp.select("*").from_(rows), alias=exp.to_identifier(ROWS), materialized=False)]))
+    return render(exp.Paren(this=query))
 
 
 def _columns(asked: Asked) -> tuple[exp.Expr, dict[str, exp.Expr]]:
@@ -166,5 +162,5 @@ def _evaluations(call: Call, model: str, where: str, *, declared: bool) -> str:
     return statement(EVALUATIONS, model=exp.Literal.string(model))
 
 
-def _refuse(message: str, where: str, function: str) -> Any:
+def _refuse(message: str, where: str, function: str) -> NoReturn:
     raise UsageError(message, where=where, hint=f"write: {SHAPES[function]}")

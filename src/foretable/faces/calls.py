@@ -102,7 +102,8 @@ def _of_snowflake(tokens: Sequence[Token], at: int, text: str) -> Call | None:
 
 def _inside(tokens: Sequence[Token], opening: int, text: str) -> tuple[list[Argument], int] | None:
     """The arguments within a pair of brackets, and the number of the closing one; None where it is not closed."""
-    depth, begin, arguments = 0, opening + 1, []
+    depth, begin = 0, opening + 1
+    arguments: list[Argument] = []
     for at in range(opening, len(tokens)):
         depth += DEPTH.get(tokens[at].token_type, 0)
         ends = depth == 0

@@ -66,7 +66,7 @@ def _with_rows(text: str, rows: snowflake.Rows, place: Callable[[int], str]) -> 
     parts: list[str] = []
     done = 0
     for statement, start in _statements(text):
-        found = {}
+        found: dict[str, list[list[str]]] = {}
         for token in tokens_of(statement):
             if ROW.match(token.text) and token.text in rows.asked and token.token_type is TokenType.VAR:
                 found = found or _scopes(statement)
@@ -119,19 +119,17 @@ def _name(source: Any) -> str:
 
 def _row(asked: str, scopes: list[list[str]] | None, where: str) -> str:
     if asked != "*":
-        tables = {name.strip('"').lower() for names in scopes or [] for name in names}
+        tables = {name.strip('"').lower() for scope in scopes or [] for name in scope}
         if scopes is None or asked.strip('"').lower() in tables:
             return asked
         return render(snowflake.struct_of({asked.strip('"'): asked}))
-    if not scopes:
-        raise UsageError("it is not clear which row * means", where=where, hint="name the table and pass its name: churn!PREDICT(f)")
-    names = scopes[0]
-    if len(names) != 1:
-        tables = ", ".join(name or "a query without a name" for name in names) or "none"
-        hint = "pass the one that is meant by its name: churn!PREDICT(f)"
-        raise UsageError(
-            f"* may be the row of several tables: {tables}" if names else "* is no row: the query reads no table", where=where, hint=hint
-        )
-    if not names[0]:
-        raise UsageError("* is the row of a query without a name", where=where, hint="give it one: FROM (SELECT …) AS f")
-    return names[0]
+    problem, hint = "it is not clear which row * means", "name the table and pass its name: churn!PREDICT(f)"
+    names = scopes[0] if scopes else []
+    if len(names) == 1 and names[0]:
+        return names[0]
+    if len(names) == 1:
+        problem, hint = "* is the row of a query without a name", "give it one: FROM (SELECT …) AS f"
+    elif names:
+        listed = ", ".join(name or "a query without a name" for name in names)
+        problem, hint = f"* may be the row of several tables: {listed}", "pass the one that is meant by its name: churn!PREDICT(f)"
+    raise UsageError(problem, where=where, hint=hint)

@@ -7,11 +7,13 @@ from pathlib import Path
 import duckdb
 
 from foretable.declare.load import load_project
+from foretable.declare.project import Project
 from foretable.errors import UsageError
 from foretable.progress import Listener, silent
 from foretable.statements.change import Work, alter, create, drop
+from foretable.statements.models import create_model, describe_model, drop_model, show_models
 from foretable.statements.outcome import Outcome
-from foretable.statements.read import Alter, Create, Describe, Drop, Ours, Show
+from foretable.statements.read import Alter, Create, CreateModel, Describe, DescribeModel, Drop, DropModel, Ours, Show, ShowModels
 from foretable.statements.show import describe, show
 
 
@@ -40,17 +42,34 @@ def carry_out(statement: Ours, connection: duckdb.DuckDBPyConnection, root: Path
     RefreshFailed
         The table could not be built; its file is as it was before.
     """
-    if isinstance(statement, Show | Describe):
-        project = load_project(root)
-        return show(connection, project, statement) if isinstance(statement, Show) else describe(project, statement)
+    if isinstance(statement, Show | Describe | ShowModels | DescribeModel):
+        return _told(statement, connection, load_project(root))
     _require_free(connection, statement, write)
     work = Work(connection, load_project(root), listen)
     if isinstance(statement, Create):
         return create(work, statement)
+    if isinstance(statement, CreateModel):
+        return create_model(work, statement)
+    if isinstance(statement, DropModel):
+        return drop_model(work, statement)
     return drop(work, statement) if isinstance(statement, Drop) else alter(work, statement)
 
 
-WORDS = {Create: "CREATE DYNAMIC TABLE", Alter: "ALTER DYNAMIC TABLE", Drop: "DROP DYNAMIC TABLE"}
+def _told(statement: Show | Describe | ShowModels | DescribeModel, connection: duckdb.DuckDBPyConnection, project: Project) -> Outcome:
+    if isinstance(statement, ShowModels):
+        return show_models(connection, project, statement)
+    if isinstance(statement, DescribeModel):
+        return describe_model(connection, project, statement)
+    return show(connection, project, statement) if isinstance(statement, Show) else describe(project, statement)
+
+
+WORDS = {
+    Create: "CREATE DYNAMIC TABLE",
+    Alter: "ALTER DYNAMIC TABLE",
+    Drop: "DROP DYNAMIC TABLE",
+    CreateModel: "CREATE MODEL",
+    DropModel: "DROP MODEL",
+}
 
 
 def _require_free(connection: duckdb.DuckDBPyConnection, statement: Ours, write: bool) -> None:

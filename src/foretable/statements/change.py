@@ -53,7 +53,7 @@ def create(work: Work, asked: Create) -> Outcome:
             hint = "to change it, write CREATE OR REPLACE DYNAMIC TABLE"
             raise DeclarationError(f"{name} is declared already", where=str(before.origin), hint=hint)
         change = replaced(place, asked.statement)
-    graph = _compiled(work, change)
+    graph = compiled(work, change)
     file = work.near(change.path)
     change.write()
     if graph.tables[name].declared.initialize == "ON_SCHEDULE":
@@ -62,12 +62,12 @@ def create(work: Work, asked: Create) -> Outcome:
         told = _refresh(work, graph, {name}, name)
     except BaseException as error:
         change.take_back()
-        _nothing_written(error)
+        nothing_written(error)
         raise
     return done(name, f"{file}: {told}", file)
 
 
-def _compiled(work: Work, change: Change) -> Graph:
+def compiled(work: Work, change: Change) -> Graph:
     """The project as it will be with a changed file; what it says when it would not compile."""
     ensure_catalog(work.connection)
     mount_files(work.connection, work.project)
@@ -75,11 +75,12 @@ def _compiled(work: Work, change: Change) -> Graph:
     try:
         return compile_project(with_change(work.project, change))
     except ForetableError as error:
-        _nothing_written(error)
+        nothing_written(error)
         raise
 
 
-def _nothing_written(error: BaseException) -> None:
+def nothing_written(error: BaseException) -> None:
+    """Add to an error's hint that the file is as it was."""
     if isinstance(error, ForetableError):
         error.hint = f"{error.hint}; nothing was written" if error.hint else "nothing was written"
 
@@ -126,7 +127,7 @@ def _set(work: Work, asked: Alter) -> Outcome:
     place = place_of(dynamic_table(work.project, asked.name))
     written = {option: asked.text[found.start : found.stop] for option, found in asked.options.items()}
     change = with_options(place, written)
-    _compiled(work, change)
+    compiled(work, change)
     change.write()
     told = ", ".join(f"{option.upper()} = {value}" for option, value in written.items())
     return done(asked.name, f"{work.near(change.path)}: {asked.name} has {told}", work.near(change.path))
@@ -165,7 +166,7 @@ def _require_unread(work: Work, change: Change, name: str) -> None:
         With their names; or the project would not compile for another reason.
     """
     try:
-        _compiled(work, change)
+        compiled(work, change)
     except ForetableError as error:
         try:
             graph = compile_project(work.project)

@@ -6,8 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from foretable.declare.createmodel import declared_models
 from foretable.declare.load import NOT_DECLARATIONS
+from foretable.declare.model import Model
+from foretable.declare.modelheader import declares_model, model_header
 from foretable.declare.names import split
 from foretable.declare.project import Project
 from foretable.declare.sqlfile import declared_in
@@ -48,16 +52,20 @@ def _put(path: Path, text: str | None) -> None:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a SQL file declares a table."""
+    """Where a SQL file declares a table or a model."""
 
     path: Path
     text: str
     statement: Statement
-    header: Header
+
+    @property
+    def header(self) -> Header:
+        """What stands before the query of a table."""
+        return header(self.statement, self.text)
 
 
-def place_of(declared: DynamicTable) -> Place:
-    """Where the statement that declares a table stands.
+def place_of(declared: DynamicTable | Model) -> Place:
+    """Where the statement that declares a table or a model stands.
 
     Raises
     ------
@@ -68,10 +76,10 @@ def place_of(declared: DynamicTable) -> Place:
     if path.suffix != ".sql":
         raise DeclarationError(f"{declared.name} is declared in Python", where=str(declared.origin), hint="change it there, in that file")
     text = path.read_bytes().decode()
+    read = model_header if isinstance(declared, Model) else header
     for statement in statements(text, str(path)):
-        found = header(statement, text)
-        if found.name == declared.name:
-            return Place(path, text, statement, found)
+        if declares_model(statement.words) is isinstance(declared, Model) and read(statement, text).name == declared.name:
+            return Place(path, text, statement)
     raise DeclarationError(f"{declared.name} no longer stands in its file", where=str(path), hint="run the statement again")
 
 
@@ -80,6 +88,11 @@ def file_for(project: Project, name: str) -> Path:
     _, layer, short = split(name)
     folder = project.root / "sql"
     return folder / f"{layer}_{short}.sql" if layer in NOT_DECLARATIONS else folder / layer / f"{short}.sql"
+
+
+def model_file_for(project: Project, name: str) -> Path:
+    """The file of a new model: ``sql/models/<name>.sql``."""
+    return project.root / "sql" / "models" / f"{name}.sql"
 
 
 def added(path: Path, statement: Statement) -> Change:
@@ -141,11 +154,23 @@ def with_change(project: Project, change: Change) -> Project:
     DeclarationError
         The file does not declare what it should, or a name is taken.
     """
-    tables = {name: table for name, table in project.tables.items() if table.origin.file != str(change.path)}
-    for declared in declared_in(change.after, str(change.path), project.entities):
-        other = tables.get(declared.name) or project.sources.get(declared.name)
-        if other is not None:
-            what = "a source" if declared.name in project.sources else "declared already"
-            raise DeclarationError(f"{declared.name} is {what}", where=str(other.origin), hint="choose another name")
-        tables[declared.name] = declared
-    return replace(project, tables=tables)
+    file = str(change.path)
+    tables = {name: table for name, table in project.tables.items() if table.origin.file != file}
+    models = {name: model for name, model in project.models.items() if model.origin.file != file}
+    for declared in declared_in(change.after, file, project.entities):
+        _add(project, tables, declared)
+    for model in declared_models(change.after, file, project.entities, tables):
+        if model.name in models:
+            raise DeclarationError(f"{model.name} is declared already", where=str(models[model.name].origin), hint="choose another name")
+        models[model.name] = model
+        for part in (model.label, *model.features):
+            _add(project, tables, part)
+    return replace(project, tables=tables, models=models)
+
+
+def _add(project: Project, tables: dict[str, DynamicTable], declared: Any) -> None:
+    other = tables.get(declared.name) or project.sources.get(declared.name)
+    if other is not None:
+        what = "a source" if declared.name in project.sources else "declared already"
+        raise DeclarationError(f"{declared.name} is {what}", where=str(other.origin), hint="choose another name")
+    tables[declared.name] = declared

@@ -6,15 +6,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from foretable.declare.modelheader import ModelHeader, declares_model, model_header
 from foretable.declare.statement import Header, Option, Statement, dotted, header, options, statements
 from foretable.errors import UsageError, nearest
 
-OURS = re.compile(r"\bdynamic\s+tables?\b", re.IGNORECASE)
+OURS = re.compile(r"\b(dynamic\s+tables?|models?)\b", re.IGNORECASE)
 ACTIONS = ("SUSPEND", "RESUME", "REFRESH", "SET")
 ALTER = "ALTER DYNAMIC TABLE layer.name SUSPEND, RESUME, REFRESH, REFRESH FULL, or SET TARGET_LAG = '1 hour'"
 DROP = "DROP DYNAMIC TABLE layer.name"
 SHOW = "SHOW DYNAMIC TABLES, then LIKE 'pattern' and IN layer if you like"
 DESCRIBE = "DESCRIBE DYNAMIC TABLE layer.name"
+SHOW_MODELS = "SHOW MODELS, then LIKE 'pattern' if you like"
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,37 @@ class Describe:
     name: str
 
 
-Ours = Create | Alter | Drop | Show | Describe
+@dataclass(frozen=True)
+class CreateModel:
+    """``CREATE [OR REPLACE] MODEL [IF NOT EXISTS] name OPTIONS(…) AS …``."""
+
+    statement: Statement
+    header: ModelHeader
+
+
+@dataclass(frozen=True)
+class DropModel:
+    """``DROP MODEL [IF EXISTS] name``."""
+
+    name: str
+    if_exists: bool
+
+
+@dataclass(frozen=True)
+class ShowModels:
+    """``SHOW MODELS [LIKE '…']``."""
+
+    like: str
+
+
+@dataclass(frozen=True)
+class DescribeModel:
+    """``DESCRIBE MODEL name``."""
+
+    name: str
+
+
+Ours = Create | Alter | Drop | Show | Describe | CreateModel | DropModel | ShowModels | DescribeModel
 
 
 def read(text: str) -> list[Plain | Ours]:
@@ -86,6 +118,8 @@ def read(text: str) -> list[Plain | Ours]:
 
 
 def _is_ours(words: list[str]) -> bool:
+    if _is_about_models(words):
+        return True
     if words[:3] == ["CREATE", "OR", "REPLACE"]:
         return words[3:5] == ["DYNAMIC", "TABLE"]
     return (
@@ -95,8 +129,16 @@ def _is_ours(words: list[str]) -> bool:
     )
 
 
+def _is_about_models(words: list[str]) -> bool:
+    """A table called ``models`` can still be shown by its full name, and described."""
+    shown = words[:2] == ["SHOW", "MODELS"] and words[2:3] in ([], ["LIKE"])
+    return shown or declares_model(words) or (words[0] in ("DROP", "DESCRIBE", "DESC") and words[1:2] == ["MODEL"] and len(words) > 2)
+
+
 def _one(statement: Statement, text: str) -> Ours:
     words = statement.words
+    if _is_about_models(words):
+        return _about_models(statement, text)
     if words[0] == "CREATE":
         return Create(statement, header(statement, text))
     if words[0] == "SHOW":
@@ -110,6 +152,25 @@ def _one(statement: Statement, text: str) -> Ours:
     name, at = dotted(statement, 5 if if_exists else 3)
     _require_end(statement, at, shape)
     return Drop(name, if_exists) if words[0] == "DROP" else Describe(name)
+
+
+def _about_models(statement: Statement, text: str) -> Ours:
+    words = statement.words
+    if words[0] == "CREATE":
+        return CreateModel(statement, model_header(statement, text))
+    if words[0] == "SHOW":
+        _require_end(statement, 4 if len(words) > 2 else 2, SHOW_MODELS)
+        if len(words) == 3:
+            raise UsageError("LIKE has no pattern", hint=f"write: {SHOW_MODELS}")
+        return ShowModels(statement.tokens[3].text if len(words) > 3 else "")
+    if_exists = words[0] == "DROP" and words[2:4] == ["IF", "EXISTS"]
+    at = 4 if if_exists else 2
+    shape = f"{words[0]} MODEL name"
+    if at >= len(words):
+        raise UsageError("the name of the model is missing", hint=f"write: {shape}")
+    _require_end(statement, at + 1, shape)
+    name = statement.tokens[at].text.lower()
+    return DropModel(name, if_exists) if words[0] == "DROP" else DescribeModel(name)
 
 
 def _alter(statement: Statement, text: str) -> Alter:

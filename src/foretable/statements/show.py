@@ -38,23 +38,24 @@ def show(connection: duckdb.DuckDBPyConnection, project: Project, asked: Show) -
     layers = {split(name)[1] for name in names}
     if asked.layer and asked.layer not in layers:
         raise UnknownName(f"no dynamic table is in {asked.layer}", hint=nearest(asked.layer, layers))
-    pattern = _pattern(asked.like)
+    wanted = pattern(asked.like)
     rows: list[tuple[Any, ...]] = []
     for name in names:
-        if (asked.layer and split(name)[1] != asked.layer) or not pattern.fullmatch(name):
+        if (asked.layer and split(name)[1] != asked.layer) or not wanted.fullmatch(name):
             continue
         table = declared.get(name)
         own = (table.kind, table.target_lag, table.refresh_mode) if table else (None, None, None)
         mode, count, lag, late, action, suspended = built.get(name, (None, None, None, None, None, False))
-        rows.append((name, *own, mode, count, lag, late, action, suspended, _near(table.origin, project.root) if table else None))
+        rows.append((name, *own, mode, count, lag, late, action, suspended, near(table.origin, project.root) if table else None))
     return Outcome(COLUMNS, rows)
 
 
-def _near(origin: Any, root: Path) -> str:
+def near(origin: Any, root: Path) -> str:
+    """A place as it is told: from the project's folder."""
     return str(origin).removeprefix(f"{root}/")
 
 
-def _pattern(like: str) -> re.Pattern[str]:
+def pattern(like: str) -> re.Pattern[str]:
     """A LIKE pattern, of the whole name or of its part after the layer; in any case."""
     if not like:
         return re.compile(".*")

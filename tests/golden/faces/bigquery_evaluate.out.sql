@@ -1,0 +1,1 @@
+SELECT metric, value FROM (SELECT e.* FROM foretable.evaluations AS e JOIN foretable.model_aliases AS a ON a.model = e.model AND a.version = e.version WHERE a.alias = 'champion' AND e.model = 'churn') WHERE split = 'test' AND segment = 'all' ORDER BY metric

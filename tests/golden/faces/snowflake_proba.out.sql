@@ -1,0 +1,1 @@
+SELECT customer_id, {'0': 1 - predict_churn(customer_usage), '1': predict_churn(customer_usage)}['1'] AS p, {'0': 1 - predict_churn(customer_usage), '1': predict_churn(customer_usage)}['0'] AS q FROM features.customer_usage ORDER BY customer_id
