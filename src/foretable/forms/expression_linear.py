@@ -1,8 +1,7 @@
-"""A linear form as SQL: one sum of products, and a longer one for rows that lack something.
+"""A linear form as SQL: one sum, to which each column adds its product, or what stands for a value that is missing.
 
-Where every number is there, a row costs a multiplication and an addition per column. A NULL or NaN among
-the columns makes that sum NULL or NaN, and only such rows are then asked column by column what is missing.
-DuckDB evaluates the short sum once, though it stands twice: in the question and in the answer.
+One comparison per column tells a number from NULL and NaN, and costs less than COALESCE (which does not see NaN).
+DuckDB evaluates the sum once, though it stands twice: in the last question and in the answer.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from sqlglot import exp
 
-from foretable.forms.expression_parts import all_null, by_level, choose, is_finite, is_nan, less, number, times, total
+from foretable.forms.expression_parts import all_null, by_level, choose, is_number, less, number, times, total
 from foretable.forms.form import FIRST_SLOT, NULL_SLOT, UNSEEN_SLOT, Linear
 from foretable.registry.signature import Feature
 
@@ -37,51 +36,31 @@ def linear_outputs(form: Linear, features: Sequence[Feature], columns: Sequence[
 
 def _output(form: Linear, k: int, features: Sequence[Feature], columns: Sequence[exp.Expr]) -> exp.Expr:
     folded = np.abs(form.per_unit[k] * form.mean) <= FOLDED
-    offset = number(form.offset[k] - np.sum(np.where(folded, form.per_unit[k] * form.mean, 0.0)))
-    gaps = np.any(form.per_gap != 0, axis=0)
-    terms = [_Term(form, k, j, features[j], columns[j], bool(folded[j])) for j in range(len(features))]
-    short = total([offset, *[term.filled() if gaps[j] else term.bare() for j, term in enumerate(terms)]])
-    long = total([offset.copy(), *[term.asked() for term in terms]])
-    if all(feature.kind != "number" or gaps[j] for j, feature in enumerate(features)):
-        # No NULL is seen in this sum, so it is asked here whether there is anything but NULLs.
-        answer = choose(short.copy(), (all_null(columns), exp.null()))
-    else:
-        answer = short.copy()
-    return choose(choose(long, (all_null(columns), exp.null()), (is_nan(long), exp.null())), (is_finite(short), answer))
+    offset = form.offset[k] - np.sum(np.where(folded, form.per_unit[k] * form.mean, 0.0))
+    shifts = np.where(folded, 0.0, form.mean)
+    # Where the mean is part of the offset, what stands for a missing value takes it back.
+    gaps = form.per_unit[k] * (form.fill + form.mean - shifts) + form.per_gap[k]
+    terms = [number(offset)]
+    for j, (feature, column) in enumerate(zip(features, columns, strict=True)):
+        if feature.kind == "category":
+            terms.append(_level(form.per_level[j][k], feature.vocabulary, column))
+        else:
+            term = _boolean if feature.kind == "boolean" else _number
+            terms.append(term(column, float(form.per_unit[k, j]), float(shifts[j]), float(gaps[j])))
+    sum_ = total(terms)
+    return choose(exp.null(), (is_number(sum_), choose(sum_.copy(), (all_null(columns), exp.null()))))
 
 
-class _Term:
-    """What one column adds to one output."""
+def _number(column: exp.Expr, weight: float, shift: float, gap: float) -> exp.Expr:
+    deviation = less(column.copy(), shift) if shift else column.copy()
+    return choose(number(gap), (is_number(column), times(deviation, weight)))
 
-    def __init__(self, form: Linear, k: int, j: int, feature: Feature, column: exp.Expr, folded: bool) -> None:
-        self.feature, self.column = feature, column
-        self.weight, self.mean = float(form.per_unit[k, j]), float(form.mean[j])
-        self.folded = folded
-        self.missing = float(self.weight * form.fill[j] + form.per_gap[k, j])
-        self.levels = form.per_level[j][k] if feature.kind == "category" else np.empty(0)
 
-    def bare(self) -> exp.Expr:
-        """NULL for NULL and NaN for NaN, of a number; a boolean or category always has a value."""
-        if self.feature.kind == "number":
-            deviation = self.column.copy() if self.folded or not self.mean else less(self.column.copy(), self.mean)
-            return times(deviation, self.weight)
-        if self.feature.kind == "boolean":
-            return self._boolean()
-        known = dict(zip(self.feature.vocabulary, self.levels[FIRST_SLOT:].tolist(), strict=True))
-        return by_level(self.column, known, float(self.levels[UNSEEN_SLOT]), float(self.levels[NULL_SLOT]))
+def _boolean(column: exp.Expr, weight: float, shift: float, gap: float) -> exp.Expr:
+    yes, no = (number(weight * (value - shift)) for value in (1.0, 0.0))
+    return choose(number(gap), (column.copy(), yes), (exp.Not(this=column.copy()), no))
 
-    def filled(self) -> exp.Expr:
-        """``bare``, with a value for NULL too."""
-        return exp.Coalesce(this=self.bare(), expressions=[self._gap()]) if self.feature.kind == "number" else self.bare()
 
-    def asked(self) -> exp.Expr:
-        """``filled``, with a value for NaN too."""
-        return choose(self.filled(), (is_nan(self.column), self._gap())) if self.feature.kind == "number" else self.bare()
-
-    def _gap(self) -> exp.Expr:
-        return number(self.missing + self.weight * self.mean if self.folded else self.missing)
-
-    def _boolean(self) -> exp.Expr:
-        shift = 0.0 if self.folded else self.mean
-        yes, no = (number(self.weight * (value - shift)) for value in (1.0, 0.0))
-        return choose(self._gap(), (self.column.copy(), yes), (exp.Not(this=self.column.copy()), no))
+def _level(weights: np.ndarray, vocabulary: Sequence[str], column: exp.Expr) -> exp.Expr:
+    known = dict(zip(vocabulary, weights[FIRST_SLOT:].tolist(), strict=True))
+    return by_level(column, known, float(weights[UNSEEN_SLOT]), float(weights[NULL_SLOT]))

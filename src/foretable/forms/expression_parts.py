@@ -56,14 +56,19 @@ def all_null(columns: Sequence[exp.Expr]) -> exp.Expr:
     return exp.and_(*[is_null(column) for column in columns], copy=False)
 
 
-def is_nan(value: exp.Expr) -> exp.Expr:
-    """DuckDB's isnan, NULL for NULL."""
-    return exp.IsNan(this=value.copy())
+def is_number(value: exp.Expr) -> exp.Expr:
+    """False or NULL for NaN and NULL, in every dialect: NaN is the greatest number to some, and beyond comparing to others."""
+    return exp.LTE(this=value.copy(), expression=infinity())
 
 
 def is_finite(value: exp.Expr) -> exp.Expr:
-    """DuckDB's isfinite: neither NaN nor infinite, NULL for NULL."""
-    return exp.Anonymous(this="isfinite", expressions=[value.copy()])
+    """False or NULL for NaN, NULL and infinities."""
+    return exp.LT(this=exp.Abs(this=value.copy()), expression=infinity())
+
+
+def infinity() -> exp.Expr:
+    """The DOUBLE above all numbers."""
+    return exp.cast(exp.Literal.string("inf"), "DOUBLE")
 
 
 def _line(terms: Sequence[exp.Expr]) -> exp.Expr:
