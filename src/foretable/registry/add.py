@@ -88,7 +88,7 @@ def add_version(
         What was found for all candidates; the candidate's own are added.
     """
     # Here, because the functions import this package for the signature.
-    from foretable.udf.dispatch import stage, version_key
+    from foretable.udf.dispatch import stage
     from foretable.udf.functions import install_macros
 
     model, signature = trained.signature.model, trained.signature
@@ -102,12 +102,12 @@ def add_version(
             *(_json(lineage or {}), origin, _test_rows(trained.evaluations)),
         ]
         connection.execute(_INSERT, row)
-        hashes = write_artifacts(connection, model, number, trained.artifacts)
+        write_artifacts(connection, model, number, trained.artifacts)
         _add_evaluations(connection, model, number, trained.evaluations)
         _add_trials(connection, model, number, trained.study, trained.trials)
         _add_curves(connection, model, number, trained.curves)
         _add_findings(connection, model, number, [*findings, *trained.findings])
-        stage(version_key(model, number, signature.to_json(), hashes["onnx"]), signature, trained.artifacts["onnx"])
+        stage(model, number, signature, trained.artifacts)
         install_macros(connection, model, number, f"predict_{model}__v{number}")
         return version_of(connection, model, number)
 

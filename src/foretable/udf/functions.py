@@ -10,12 +10,14 @@ import duckdb
 
 from foretable.declare.function import Function
 from foretable.errors import DeclarationError, UnknownName
-from foretable.registry.artifacts import read_signature
+from foretable.forms.store import from_bytes
+from foretable.registry.artifacts import artifact_hashes, read_artifact, read_signature
 from foretable.registry.signature import Signature
+from foretable.udf.calls import Answers
 from foretable.udf.create import create_for_good, create_function
 from foretable.udf.dispatch import register_score, version_key
-from foretable.udf.host import make_scorer
-from foretable.udf.macros import row_macro, table_macro
+from foretable.udf.kinds import KINDS
+from foretable.udf.macros import explain_macros, macros
 
 _current: dict[tuple[str, str], Callable[..., Any]] = {}
 _trampolines: dict[tuple[str, str], Callable[..., Any]] = {}
@@ -25,37 +27,83 @@ _trampolines: dict[tuple[str, str], Callable[..., Any]] = {}
 def register_models(connection: duckdb.DuckDBPyConnection) -> None:
     """Let the macros of every retained version work on this connection; call it outside a transaction.
 
-    Nothing is read: a version's graph is loaded when its first row is scored.
+    Nothing is read: a version's artefacts are loaded when its first row is scored.
     """
     register_score(connection)
 
 
-def register_version(connection: duckdb.DuckDBPyConnection, name: str, signature: Signature, onnx: bytes | Callable[[], bytes]) -> None:
-    """Register one graph as the function ``name(feature, …)``, in the order of the signature.
+def register_version(
+    connection: duckdb.DuckDBPyConnection, name: str, signature: Signature, artifacts: Mapping[str, bytes], kind: str = "onnx"
+) -> None:
+    """Register one version as the function ``name(feature, …)``, in the order of the signature.
 
     It is there until ``connection.remove_function(name)``; nothing is stored. The parity gate asks it
     before a version may have a number.
+
+    Parameters
+    ----------
+    connection
+        Where the function is registered.
+    name
+        How it is called.
+    signature
+        What it reads.
+    artifacts
+        The version's bytes, by kind.
+    kind
+        Which of them answers: ``onnx`` or ``booster``.
     """
     types = [feature.sql_type for feature in signature.features]
-    create_function(connection, name, make_scorer(signature, onnx), types, "DOUBLE")
+    returns = "DOUBLE[]" if signature.task == "multiclass" else "DOUBLE"
+    create_function(connection, name, KINDS[kind].make(signature, artifacts), types, returns)
 
 
 def install_macros(connection: duckdb.DuckDBPyConnection, model: str, version: int, name: str) -> None:
-    """Create the macros ``name(row)`` and ``FROM name(table)`` for a version, in the caller's transaction.
+    """Create the macros of a version, in the caller's transaction.
 
-    They are stored in the file and work in every connection that ``foretable.connect`` opens.
+    ``predict_<model>(row)`` and ``FROM predict_<model>(table)``, ``predict_<model>_label(row)`` or
+    ``predict_<model>_probabilities(row)`` where the task has such, ``explain_<model>(row)`` and
+    ``explain_<model>__exact(row)``. They are stored in the file and work in every connection that
+    ``foretable.connect`` opens; where the executor is SQL, ``predict_`` works in any client.
+
+    Parameters
+    ----------
+    connection
+        A writable warehouse.
+    model, version
+        As in ``foretable.model_versions``.
+    name
+        ``predict_<model>``, with ``__<alias>`` or ``__v<N>`` behind it for another than the champion.
 
     Raises
     ------
     UnknownName
         The catalog has no such version.
+    WarehouseError
+        The version's form is damaged.
     """
     stored = read_signature(connection, model, version)
     if stored is None:
         raise UnknownName(f"{model}@{version} is not in the catalog", hint="list what there is: foretable models")
-    signature, key = Signature.from_json(stored.signature), version_key(model, version, *stored)
-    connection.execute(row_macro(name, signature, key))
-    connection.execute(table_macro(name, signature, key, version))
+    signature, hashes = Signature.from_json(stored.signature), artifact_hashes(connection, model, version)
+    suffix = name.removeprefix(f"predict_{model}")
+    executor = _executor(connection, model, version)
+    if executor == "sql":
+        answers = Answers(signature, form=from_bytes(read_artifact(connection, model, version, "form")))
+    else:
+        answers = Answers(signature, version_key(model, version, stored.signature, hashes, executor))
+    keys = {
+        kind: version_key(model, version, stored.signature, hashes, kind) if hashes.keys() >= set(KINDS[kind].needs) else ""
+        for kind in ("explain", "exact")
+    }
+    for statement in [*macros(answers, version, suffix), *explain_macros(signature, keys["explain"], keys["exact"], suffix)]:
+        connection.execute(statement)
+
+
+def _executor(connection: duckdb.DuckDBPyConnection, model: str, version: int) -> str:
+    query = "SELECT executor FROM foretable.model_versions WHERE model = ? AND version = ?"
+    executor: str = connection.execute(query, [model, version]).fetchall()[0][0]
+    return executor
 
 
 def register_functions(connection: duckdb.DuckDBPyConnection, functions: Mapping[str, Function]) -> None:

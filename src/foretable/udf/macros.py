@@ -1,7 +1,8 @@
-"""The SQL around a version: the macros ``predict_<model>(row)`` and ``FROM predict_<model>(table)``.
+"""The macros of a version, by row and by table; ``suffix`` is that of an alias or number: ``__challenger``, ``__v4``.
 
-A macro hands the features to ``foretable_score`` by name and checks their types on the way. ``typeof``
-of a column is folded while a query is planned, so the checks cost nothing per row.
+For classes of 0 and 1 and for numbers ``predict_<model>(row)`` is what the model gives, and
+``predict_<model>_label(row)`` what follows from a probability at the threshold of the signature. For several
+classes they are the most probable class, and ``predict_<model>_probabilities(row)`` those of all.
 """
 
 from __future__ import annotations
@@ -11,75 +12,128 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from foretable import sql
-from foretable.registry.signature import TYPES, Feature, Signature
-from foretable.udf.dispatch import SCORE, SCORE_ONCE
-
-ROW = "features_of"
-"""The macros' name for the row: unlikely to be a column's."""
-
-_EXPECTED = {"number": "a number", "boolean": "a boolean", "category": "text"}
+from foretable.registry.signature import Signature
+from foretable.udf.calls import ROW, Answers, answer, reasons
+from foretable.udf.explained import REASON
 
 _SCORED = "foretable_scored"
 _TABLE = """
-SELECT * EXCLUDE (foretable_scored), foretable_scored AS $output, $label AS $label_name, $version AS model_version
-FROM (SELECT features_of.*, $score AS foretable_scored FROM query_table(input) AS features_of)
+SELECT * EXCLUDE (foretable_scored) FROM (SELECT features_of.*, $answer AS foretable_scored FROM query_table(input) AS features_of)
 """
+_FROM_LIST = "SELECT list_transform([$answer], lambda foretable_p : $made)[1]"
+"""An expression that reads the probabilities more than once, and has them computed once."""
+_CLASS = "SELECT list_extract($classes, list_position(foretable_p, list_max(foretable_p)))"
+_MAP = "SELECT map($classes, $answer)"
 
 
-def row_macro(name: str, signature: Signature, key: str) -> str:
-    """``CREATE OR REPLACE MACRO main.<name>(row)``: the score of one row."""
-    return _create(name, [ROW], _score_call(SCORE, signature, key, name))
+def macros(answers: Answers, version: int, suffix: str) -> list[str]:
+    """``CREATE OR REPLACE MACRO`` for ``predict_`` in all its forms.
+
+    Parameters
+    ----------
+    answers
+        The version.
+    version
+        Its number.
+    suffix
+        What ends the names.
+    """
+    signature = answers.signature
+    name, label = f"predict_{signature.model}{suffix}", f"predict_{signature.model}_label{suffix}"
+    if signature.task == "multiclass":
+        several = [
+            _create(name, [ROW], _class(signature, answer(answers, name))),
+            _create(label, [ROW], _class(signature, answer(answers, label))),
+            _create(f"predict_{signature.model}_probabilities{suffix}", [ROW], _probabilities(signature, answer(answers, name))),
+        ]
+    else:
+        several = [_create(name, [ROW], answer(answers, name))]
+    if signature.task == "classification":
+        several.append(_create(label, [ROW], label_of(signature, answer(answers, label), ROW)))
+    return [*several, _table(answers, version, name)]
 
 
-def table_macro(name: str, signature: Signature, key: str, version: int) -> str:
-    """``CREATE OR REPLACE MACRO main.<name>(table) AS TABLE``: all columns, the score, label and version."""
-    label = f"{signature.model}_label"
-    query = sql.parse(
-        sql.statement(
-            _TABLE,
-            output=exp.to_identifier(signature.output, quoted=True),
-            label=_label(signature.threshold),
-            label_name=exp.to_identifier(label, quoted=True),
-            version=exp.Literal.number(version),
-            score=_score_call(SCORE_ONCE, signature, key, name),
-        )
-    )
-    if signature.task == "regression":
-        query.set("expressions", [column for column in query.expressions if column.alias != label])
+def explain_macros(signature: Signature, key: str, exact_key: str, suffix: str) -> list[str]:
+    """``explain_<model>(row, top)`` and the same by exact Shapley values; without a key, the macro tells that there is none."""
+    name = f"explain_{signature.model}{suffix}"
+    return [_explain(signature, name, key), _explain(signature, f"{name}__exact", exact_key)]
+
+
+def _explain(signature: Signature, name: str, key: str) -> str:
+    if key:
+        body = reasons(signature, key, exp.column("top"), name)
+    else:
+        told = exp.Anonymous(this="error", expressions=[exp.Literal.string(f"{name}: the version has no explanations")])
+        body = exp.cast(told, f"{REASON}[]", dialect=sql.DIALECT)
+    return _create(name, [exp.to_identifier(ROW), exp.PropertyEQ(this=exp.to_identifier("top"), expression=exp.null())], body)
+
+
+def _table(answers: Answers, version: int, name: str) -> str:
+    """``FROM predict_<model>(table)``: all columns, what the model gives, label and version."""
+    query = sql.parse(sql.statement(_TABLE, answer=answer(answers, name, once=True)))
+    given = {**_given(answers.signature), "model_version": exp.Literal.number(version)}
+    query = query.select(*(exp.alias_(value, column, quoted=True) for column, value in given.items()))
     return _create(name, ["input"], query, exp.ReturnsProperty(this=exp.Schema(this=exp.var("TABLE")), is_table=True))
 
 
-def _score_call(function: str, signature: Signature, key: str, caller: str) -> exp.Expr:
-    arguments = [_checked(feature, caller) for feature in signature.features]
-    return exp.Anonymous(this=function, expressions=[exp.Literal.string(key), *arguments])
+def _given(signature: Signature) -> dict[str, exp.Expr]:
+    """The columns that the table form adds, from the answer that it has computed."""
+    found = sql.column(_SCORED)
+    if signature.task == "multiclass":
+        return {signature.output: _class(signature, found), f"{signature.model}_probabilities": _probabilities(signature, found)}
+    if signature.task == "regression":
+        return {signature.output: found}
+    return {signature.output: found, f"{signature.model}_label": label_of(signature, found, "")}
 
 
-def _checked(feature: Feature, caller: str) -> exp.Expr:
-    value = sql.column(feature.name, ROW)
-    expected, accepted = _EXPECTED[feature.kind], f'{TYPES[feature.kind]}|"NULL"'
-    given = exp.func("typeof", value.copy(), dialect=sql.DIALECT)
-    parts = [exp.Literal.string(f'{caller}: column "{feature.name}" is '), given, exp.Literal.string(f", {expected} is expected")]
-    message = exp.DPipe(this=exp.DPipe(this=parts[0], expression=parts[1]), expression=parts[2])
-    right = exp.func("regexp_full_match", given.copy(), exp.Literal.string(accepted), dialect=sql.DIALECT)
-    return (
-        exp.case()
-        .when(right, exp.cast(value.copy(), feature.sql_type, dialect=sql.DIALECT))
-        .else_(exp.cast(exp.Anonymous(this="error", expressions=[message]), feature.sql_type, dialect=sql.DIALECT))
-    )
+def label_of(signature: Signature, score: exp.Expr, of: str) -> exp.Expr:
+    """1 from the threshold on, else 0; NULL without a score.
+
+    Parameters
+    ----------
+    signature
+        It has the threshold, and those of single segments.
+    score
+        The probability.
+    of
+        The table alias that the segment's column belongs to.
+    """
+    by = signature.by_segment
+    limit = _number(signature.threshold)
+    if by is not None and by.thresholds:
+        segment = exp.cast(sql.column(by.column, of), "VARCHAR", dialect=sql.DIALECT)
+        cases = [exp.If(this=exp.Literal.string(value), true=_number(threshold)) for value, threshold in by.thresholds]
+        limit = exp.Case(this=segment, ifs=cases, default=limit)
+    return exp.cast(exp.Paren(this=exp.GTE(this=score, expression=limit)), "INTEGER", dialect=sql.DIALECT)
 
 
-def _label(threshold: float) -> exp.Expr:
-    limit, score = exp.Literal.number(repr(threshold)), sql.column(_SCORED)
-    # Two conditions, so that the label of a NULL score is NULL.
-    label = exp.case().when(exp.GTE(this=score, expression=limit), "1").when(exp.LT(this=score, expression=limit), "0")
-    return exp.cast(label, "INTEGER", dialect=sql.DIALECT)
+def _number(value: float) -> exp.Expr:
+    return exp.cast(exp.Literal.number(repr(value)), "DOUBLE", dialect=sql.DIALECT)
 
 
-def _create(name: str, parameters: Sequence[str], body: exp.Expr, *properties: exp.Expr) -> str:
+def _class(signature: Signature, found: exp.Expr) -> exp.Expr:
+    made = _expression(_CLASS, classes=_classes(signature))
+    return _expression(_FROM_LIST, answer=found, made=made)
+
+
+def _probabilities(signature: Signature, found: exp.Expr) -> exp.Expr:
+    return _expression(_MAP, classes=_classes(signature), answer=found)
+
+
+def _classes(signature: Signature) -> exp.Expr:
+    return exp.Array(expressions=[exp.Literal.string(each) for each in signature.classes])
+
+
+def _expression(template: str, **parts: exp.Expr) -> exp.Expr:
+    found: exp.Expr = sql.parse(sql.statement(template, **parts)).expressions[0]
+    return found
+
+
+def _create(name: str, parameters: Sequence[str | exp.Expr], body: exp.Expr, *properties: exp.Expr) -> str:
     # In schema main: a macro must not land in whatever schema a session USEs.
     named = exp.UserDefinedFunction(
         this=sql.table(f"main.{name}"),
-        expressions=[exp.to_identifier(parameter) for parameter in parameters],
+        expressions=[exp.to_identifier(parameter) if isinstance(parameter, str) else parameter for parameter in parameters],
         wrapped=True,
     )
     tree = exp.Create(kind="MACRO", replace=True, this=named, expression=body)

@@ -204,7 +204,7 @@ with foretable.connect(sys.argv[1]) as c:
         print(explain(error))
 """
     told = python(code, file, SCORES).stdout
-    assert "the artefact of churn@1 is damaged" in told
+    assert "of churn@1 is damaged" in told
     assert "Hint: bring back a copy with: foretable restore" in told
     assert "At:" not in told
 
