@@ -68,8 +68,9 @@ def permutation_test(task: str, outcome: np.ndarray, answer: np.ndarray, cluster
     sizes = np.bincount(dense(clusters))
     repeats = int(np.clip(MOST_READ // len(outcome), LEAST_PERMUTATIONS, PERMUTATIONS))
     generator = np.random.default_rng(seed)
-    found = np.array([score(outcome[_shuffled(sizes, generator)]) for _ in range(repeats)])
-    as_good = int((found >= score(outcome) - _ROUNDING).sum())
+    found = np.array([score(_shuffled(sizes, generator)) for _ in range(repeats)])
+    reached = score(np.arange(len(outcome)))
+    as_good = int((found >= reached - _ROUNDING * np.abs(found).max()).sum())
     return (1 + as_good) / (1 + repeats), value, repeats
 
 
@@ -86,29 +87,19 @@ def _shuffled(sizes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 
 def _statistic(task: str, outcome: np.ndarray, answer: np.ndarray) -> Callable[[np.ndarray], float]:
-    """The metric for other outcomes in the same number, up to a constant factor and summand that no permutation changes."""
+    """The metric when rows get the outcomes of others, up to a factor and a summand that no permutation changes."""
     once = np.ones(len(outcome))
-    if task == "regression":
-        place, predicted = _middle(outcome), ranks(answer).middle(once)
-        return lambda values: float(place(values) @ predicted)
-    if task == "classification":
-        predicted = ranks(answer).middle(once)
-        return lambda values: float(values @ predicted)
-    return _one_against_rest(outcome, answer)
+    if task == "multiclass":
+        return _one_against_rest(outcome.astype(np.int64), answer)
+    told = ranks(outcome).middle(once) if task == "regression" else outcome
+    predicted = ranks(answer).middle(once)
+    return lambda positions: float(told[positions] @ predicted)
 
 
-def _middle(outcome: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Middle ranks of outcomes that are a permutation of the given ones."""
-    values, codes = np.unique(outcome, return_inverse=True)
-    by_code = np.zeros(len(values))
-    by_code[codes] = ranks(outcome).middle(np.ones(len(outcome)))
-    return lambda other: by_code[np.searchsorted(values, other)]
-
-
-def _one_against_rest(outcome: np.ndarray, answer: np.ndarray) -> Callable[[np.ndarray], float]:
-    rows, once, classes = np.arange(len(outcome)), np.ones(len(outcome)), answer.shape[1]
-    counts = np.bincount(outcome.astype(np.int64), minlength=classes)
-    pairs = counts * (len(outcome) - counts)
-    each = np.column_stack([ranks(answer[:, k]).middle(once) for k in range(classes)])
+def _one_against_rest(codes: np.ndarray, answer: np.ndarray) -> Callable[[np.ndarray], float]:
+    rows, classes = np.arange(len(codes)), answer.shape[1]
+    counts = np.bincount(codes, minlength=classes)
+    pairs = counts * (len(codes) - counts)
+    each = np.column_stack([ranks(answer[:, k]).middle(np.ones(len(codes))) for k in range(classes)])
     shares = each / np.where(pairs > 0, pairs, np.inf)
-    return lambda values: float(shares[rows, values.astype(np.int64)].sum())
+    return lambda positions: float(shares[rows, codes[positions]].sum())

@@ -115,8 +115,8 @@ def _calibration(outcome: np.ndarray, answer: np.ndarray, clusters: np.ndarray, 
     def means(draws: np.ndarray) -> np.ndarray:
         weights = draws[clusters]
         with np.errstate(divide="ignore", invalid="ignore"):
-            found: np.ndarray = np.bincount(tenth, weights * outcome, BINS) / np.bincount(tenth, weights, BINS)
-        return found[there]
+            found = np.bincount(tenth, weights * outcome, BINS) / np.bincount(tenth, weights, BINS)
+        return np.asarray(found[there])
 
     low, high = interval(replicates(means, clusters, seed, min(MOST_REPEATS, repeats_for(len(outcome)))))
     y = means(np.ones(int(clusters.max()) + 1))

@@ -54,7 +54,8 @@ def judge(model: Model, prepared: Prepared, native: Callable[[np.ndarray], np.nd
     threshold = threshold_of(model, prepared, answer)
     cuts = cuts_of(model, prepared, threshold, np.arange(len(answer)))
     value = model.threshold if isinstance(model.threshold, Value) else None
-    segments = {name: mask for column in model.segments for name, mask in by_value(column, prepared.aside[column]).items()}
+    apart = (*model.segments, *(model.sensitive if model.task != "classification" else ()))
+    segments = {name: mask for column in apart for name, mask in by_value(column, prepared.aside[column]).items()}
     evaluations = evaluate(
         model.task,
         prepared.outcome,
@@ -67,13 +68,11 @@ def judge(model: Model, prepared: Prepared, native: Callable[[np.ndarray], np.nd
         dates=prepared.dates,
         capacity=None if value is None else value.capacity,
     )
-    for part in (VALIDATION, TEST) if value is not None else ():
-        rows = prepared.rows(part)
-        dates = None if prepared.dates is None else prepared.dates[rows]
-        options = (prepared.outcome[rows], answer[rows], dates, cuts[rows], prepared.clusters[rows])
-        evaluations += (worth(value, *options, model.seed, NAMES[part]),)
+    if value is not None:
+        evaluations += tuple(_worth(value, prepared, answer, cuts, part, model.seed) for part in (VALIDATION, TEST))
     fair, unfair = _fairness(model, prepared, answer, cuts)
-    evaluations += fair
+    known = {(e.split, e.segment, e.metric) for e in evaluations}
+    evaluations += tuple(e for e in fair if (e.split, e.segment, e.metric) not in known)
     beaten = chance(model.task, prepared.outcome[test], answer[test], prepared.clusters[test], seed=model.seed)
     findings = (beaten, *calibration(model.gate, evaluations), *unfair)
     return Judgement(threshold, evaluations, _curves(model, prepared, answer, native, threshold), findings)
@@ -96,9 +95,16 @@ def cuts_of(model: Model, prepared: Prepared, threshold: Threshold, rows: np.nda
     return threshold.cuts(len(rows), text(prepared.aside[by].take(pa.array(rows))) if by else None)
 
 
+def _worth(value: Value, prepared: Prepared, answer: np.ndarray, cuts: np.ndarray, part: int, seed: int) -> Evaluation:
+    rows = prepared.rows(part)
+    dates = None if prepared.dates is None else prepared.dates[rows]
+    return worth(value, prepared.outcome[rows], answer[rows], dates, cuts[rows], prepared.clusters[rows], seed, NAMES[part])
+
+
 def _fairness(model: Model, prepared: Prepared, answer: np.ndarray, cuts: np.ndarray) -> tuple[tuple[Evaluation, ...], tuple[Finding, ...]]:
     if model.task != "classification":
-        return (), ()
+        what = f"the gate limits {', '.join(model.gate.fairness)} between groups, which only labels of 0 and 1 have"
+        return (), (Finding("fairness", "refused", what),) if model.gate.fairness else ()
     test = prepared.rows(TEST)
     evaluations: tuple[Evaluation, ...] = ()
     findings: tuple[Finding, ...] = ()
