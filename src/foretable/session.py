@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from foretable.declare.project import find_root, read_config
 from foretable.errors import WarehouseError
 from foretable.progress import Listener, silent
+from foretable.session_models import SessionModels
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from foretable.train import TrainingReport
 
 
-class Session:
+class Session(SessionModels):
     """An open project. It holds no connection: each call opens the warehouse and closes it.
 
     Parameters

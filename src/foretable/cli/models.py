@@ -1,37 +1,19 @@
-"""Commands about models: train, models, promote, rollback."""
+"""Commands that change what answers: train, promote, rollback."""
 
 from __future__ import annotations
 
-import json as json_text
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from foretable.cli import console, report, workspace
 from foretable.cli.app import app
-from foretable.cli.options import Json, ModelName, OptionalModel
-from foretable.errors import PromotionRefused, UnknownName, UsageError
+from foretable.cli.models_names import Reference
+from foretable.cli.options import Json, ModelName
+from foretable.errors import PromotionRefused, RefreshFailed, UsageError
 
 if TYPE_CHECKING:
-    import duckdb
-
-    from foretable.session import Session
-
-VERSIONS = """
-SELECT v.model, v.version, v.candidate, v.created_at, v.row_count, v.training_set, v.as_of_from, v.as_of_to,
-    v.parameters, v.parent, v.executor,
-    (SELECT string_agg(a.alias, ', ' ORDER BY a.alias) FROM foretable.model_aliases AS a
-     WHERE a.model = v.model AND a.version = v.version) AS alias
-FROM foretable.model_versions AS v
-WHERE v.model = coalesce(?, v.model)
-ORDER BY v.model, v.version DESC
-"""
-METRICS = """
-SELECT model, version, metric, value, low, high, row_count
-FROM foretable.evaluations WHERE split = 'test' AND segment = 'all' AND model = coalesce(?, model)
-ORDER BY metric
-"""
+    from foretable.run import RunReport
 
 
 @app.command()
@@ -63,96 +45,78 @@ def train(
 
 
 @app.command()
-def models(model: OptionalModel = None, json: Json = False) -> None:
-    """List models, their versions and metrics.
-
-    \b
-    Examples:
-      foretable models
-      foretable models churn --json
-    """
-    session = workspace.session()
-    with session.connect() as connection:
-        found = _versions(connection, model and model.lower())
-    if json:
-        console.document(found)
-        return
-    if not found:
-        _nothing_trained(session, model)
-        return
-    rows = [
-        [v["model"], v["version"], v["alias"], v["candidate"], report.interval(*_gated(session, v)), v["row_count"], v["created_at"]]
-        for v in found
-    ]
-    console.table(["model", "version", "alias", "candidate", "on held-out rows", "learned from", "trained (UTC)"], rows, limit=None)
-
-
-@app.command()
 def promote(
-    version: Annotated[str, typer.Argument(metavar="MODEL@VERSION", help="For example churn@4.")],
+    version: Reference,
     reason: Annotated[str, typer.Option(help="Why; kept in foretable.alias_history.")] = "by hand",
-    alias: Annotated[str, typer.Option(help="The name to move.")] = "champion",
+    alias: Annotated[str, typer.Option(help="The name to move; archived hides a version from the list.")] = "champion",
+    force: Annotated[bool, typer.Option("--force", help="Make it champion although a check refused it; say why with --reason.")] = False,
+    json: Json = False,
 ) -> None:
     """Let a version answer as predict_<model>().
+
+    Ends with exit code 3 when a check refused the version and nobody forces it.
 
     \b
     Examples:
       foretable promote churn@4
       foretable promote churn@4 --alias challenger
+      foretable promote churn@2 --alias archived
+      foretable promote churn@4 --force --reason "the label was fixed"
     """
     from foretable import registry
 
     session = workspace.session()
     if "@" not in version:
         raise UsageError(f"{version!r} names no version", hint=f"write model@version, such as {version}@1; there are: foretable models")
+    if force and reason == "by hand":
+        raise UsageError("--force needs a reason", hint=f"foretable promote {version} --force --reason WHY")
     with session.connect(write=True) as connection:
         chosen = registry.resolve(connection, version)
-        registry.promote(connection, chosen.model, chosen.version, reason=reason, alias=alias)
-    console.say(f"{chosen.model}@{chosen.version} is now {alias}")
-    console.note("tables that use it are rescored by: foretable run")
+        registry.promote(connection, chosen.model, chosen.version, reason=reason, alias=alias, force=force)
+    if json:
+        console.document({"model": chosen.model, "version": chosen.version, "alias": alias})
+        return
+    console.say(f"{chosen} is now {alias}")
+    if alias != "archived":
+        console.note("tables that use it are rescored by: foretable run")
 
 
 @app.command()
-def rollback(model: ModelName) -> None:
-    """Make the version before champion again.
+def rollback(
+    model: ModelName,
+    refresh: Annotated[bool, typer.Option("--refresh/--no-refresh", help="Rescore what depends on it, in the same transaction.")] = True,
+    json: Json = False,
+) -> None:
+    """Make the champion before champion again, and rescore what depends on it.
 
     \b
     Examples:
       foretable rollback churn
+      foretable rollback churn --no-refresh
     """
-    from foretable import registry
-
     session = workspace.session()
-    with session.connect(write=True) as connection:
-        back = registry.rollback(connection, model.lower())
-    console.say(f"{back.model}@{back.version} is champion again")
-    console.note("tables that use it are rescored by: foretable run")
+    with console.progress() as listen:
+        done = session.rollback(model, refresh=refresh, listen=listen)
+    if json:
+        rescored = report.outcome_facts(done.run) if done.run is not None else None
+        console.document({"model": done.version.model, "version": done.version.version, "alias": "champion", "refresh": rescored})
+    else:
+        console.say(f"{done.version} is champion again")
+        if done.run is None:
+            console.note("tables that use it are rescored by: foretable run")
+        else:
+            _rescored(done.run)
+    if done.run is not None and done.run.wave.failed:
+        raise RefreshFailed(
+            f"{', '.join(sorted(done.run.wave.failed))} could not be rescored and keeps the scores of the version before",
+            where=str(done.version),
+            hint="see why: foretable history",
+        )
 
 
-def _versions(connection: duckdb.DuckDBPyConnection, model: str | None) -> list[dict[str, Any]]:
-    cursor = connection.execute(VERSIONS, [model])
-    names = [part[0] for part in cursor.description or ()]
-    found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    metrics: dict[tuple[str, int], dict[str, Any]] = {}
-    for name, version, metric, value, low, high, rows in connection.execute(METRICS, [model]).fetchall():
-        metrics.setdefault((name, version), {})[metric] = {"value": value, "low": low, "high": high, "rows": rows}
-    for version in found:
-        version["parameters"] = json_text.loads(version["parameters"] or "{}")
-        version["metrics"] = metrics.get((version["model"], version["version"]), {})
-    return found
-
-
-def _gated(session: Session, version: Mapping[str, Any]) -> tuple[str, Any, Any, Any]:
-    declared = session.project.models.get(version["model"])
-    metrics = version["metrics"]
-    name = declared.gate.metric if declared and declared.gate.metric in metrics else next(iter(metrics), "")
-    found = metrics.get(name, {})
-    return name, found.get("value"), found.get("low"), found.get("high")
-
-
-def _nothing_trained(session: Session, model: str | None) -> None:
-    if model is not None and model.lower() not in session.project.models:
-        from foretable.errors import nearest
-
-        raise UnknownName(f"no model is called {model!r}", hint=nearest(model, session.project.models))
-    console.say("no version is trained yet; train and score with: foretable run")
+def _rescored(done: RunReport) -> None:
+    for built in done.wave.built:
+        if built.action != "NO_DATA":
+            console.say(f"rescored {built.table}: {console.count(built.row_count, 'row')}")
+    for name, error in done.wave.failed.items():
+        console.say(f"not rescored {name}: {error.message}")

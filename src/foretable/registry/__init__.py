@@ -21,7 +21,6 @@ __all__ = [
     "note",
     "past_champions",
     "pointed",
-    "pointed",
     "promote",
     "refusals",
     "resolve",
