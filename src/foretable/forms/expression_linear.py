@@ -39,7 +39,7 @@ def _output(form: Linear, k: int, features: Sequence[Feature], columns: Sequence
     offset = form.offset[k] - np.sum(np.where(folded, form.per_unit[k] * form.mean, 0.0))
     shifts = np.where(folded, 0.0, form.mean)
     # Where the mean is part of the offset, what stands for a missing value takes it back.
-    gaps = form.per_unit[k] * (form.fill + form.mean - shifts) + form.per_gap[k]
+    gaps = form.per_unit[k] * np.where(folded, form.fill + form.mean, form.fill) + form.per_gap[k]
     terms = [number(offset)]
     for j, (feature, column) in enumerate(zip(features, columns, strict=True)):
         if feature.kind == "category":

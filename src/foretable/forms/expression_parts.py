@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from sqlglot import exp
@@ -12,8 +13,10 @@ WIDE = 32
 
 def number(value: float) -> exp.Expr:
     """A DOUBLE that reads back as the same one: without an exponent DuckDB would read a DECIMAL."""
-    text = repr(float(value))
-    return exp.Literal.number(text if "e" in text else f"{text}e0")
+    text = repr(abs(float(value)))
+    # Literal.number would write a negative number its own way, and lose the exponent.
+    literal = exp.Literal(this=text if "e" in text else f"{text}e0", is_string=False)
+    return exp.Neg(this=literal) if math.copysign(1.0, value) < 0 else literal
 
 
 def total(terms: Iterable[exp.Expr]) -> exp.Expr:
