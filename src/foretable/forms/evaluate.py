@@ -85,10 +85,10 @@ def slots(codes: np.ndarray) -> np.ndarray:
 def columns_of(form: Trees, matrix: np.ndarray) -> np.ndarray:
     """The float32 columns that the trees read, for encoded rows."""
     columns = np.empty((len(matrix), len(form.columns)), dtype=np.float32)
+    found = {j: slots(matrix[:, j]) for j in {column.feature for column in form.columns if column.table is not None}}
     with np.errstate(over="ignore"):  # beyond float32 a number is infinite, and compares with thresholds as it should
         for position, column in enumerate(form.columns):
-            values = matrix[:, column.feature]
-            columns[:, position] = values if column.table is None else column.table[slots(values)]
+            columns[:, position] = matrix[:, column.feature] if column.table is None else column.table[found[column.feature]]
     return columns
 
 

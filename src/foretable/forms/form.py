@@ -118,5 +118,6 @@ def floor32(thresholds: np.ndarray) -> np.ndarray:
     """The largest float32 at or below each threshold: ``x <= threshold`` stays the same for every float32 ``x``."""
     with np.errstate(over="ignore"):
         nearest = thresholds.astype(np.float32)
-    lower: np.ndarray = np.where(nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest)
+        below = np.nextafter(nearest, np.float32(-np.inf))
+    lower: np.ndarray = np.where(nearest > thresholds, below, nearest)
     return lower

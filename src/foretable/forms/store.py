@@ -16,7 +16,7 @@ from foretable.forms.form import Column, Finish, Form, Linear, Tree, Trees
 from foretable.forms.sound import flaw
 
 MAGIC = b"foretable form 1\n"
-LARGEST = 1 << 30
+LARGEST = 1 << 29
 """Bytes that a form may unfold to; a few kilobytes of zeros could otherwise fill the memory."""
 
 _DTYPES = {"int32": "<i4", "float32": "<f4", "float64": "<f8", "bool": "|b1"}
@@ -87,8 +87,10 @@ def _packed(values: np.ndarray, dtype: str) -> dict[str, Any]:
 def _array(packed: Mapping[str, Any], dtype: str) -> np.ndarray:
     if packed["dtype"] != dtype:
         raise ValueError(f"an array of {packed['dtype']} where {dtype} belongs")
-    content = base64.b64decode(packed["bytes"], validate=True)
-    return np.frombuffer(content, dtype=_DTYPES[dtype]).reshape([int(size) for size in packed["shape"]])
+    content, shape = base64.b64decode(packed["bytes"], validate=True), [int(size) for size in packed["shape"]]
+    if min(shape, default=0) < 0 or (dtype == "bool" and content.strip(b"\0\1")):
+        raise ValueError("an array of a shape or of truth values that there are not")
+    return np.frombuffer(content, dtype=_DTYPES[dtype]).reshape(shape)
 
 
 def _finish(finish: Finish) -> dict[str, Any]:

@@ -49,7 +49,8 @@ def ensemble(form: Trees, width: int, weights: Sequence[Mapping[int, np.ndarray]
     branches: dict[str, list[Any]] = {name: [] for name in _BRANCH}
     leaves: dict[str, list[Any]] = {name: [] for name in _LEAF}
     mode = "BRANCH_LT" if form.strict else "BRANCH_LEQ"
-    for number, (tree, weight) in enumerate(zip(form.trees, weights, strict=True)):
+    pairs = list(zip(form.trees, weights, strict=True)) or [(_NOTHING, {})]
+    for number, (tree, weight) in enumerate(pairs):
         _add_tree(number, tree, position, mode, branches)
         _add_leaves(number, tree, weight, leaves)
     attributes: dict[str, Any] = {f"nodes_{name}": values for name, values in branches.items()}
@@ -65,6 +66,16 @@ def ensemble(form: Trees, width: int, weights: Sequence[Mapping[int, np.ndarray]
     return nodes, constants
 
 
+_NOTHING = Tree(
+    column=np.array([-1]),
+    threshold=np.zeros(1),
+    left=np.zeros(1, dtype=np.int64),
+    right=np.zeros(1, dtype=np.int64),
+    missing_left=np.zeros(1, dtype=bool),
+    value=np.zeros((1, 1)),
+    cover=np.ones(1),
+)
+"""An ensemble has a tree at least."""
 _BRANCH = ("treeids", "nodeids", "featureids", "modes", "values", "truenodeids", "falsenodeids", "missing_value_tracks_true")
 _FLOATS = ("nodes_values", "target_weights")
 _LEAF = ("treeids", "nodeids", "ids", "weights")
