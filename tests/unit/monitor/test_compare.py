@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import numpy as np
@@ -25,7 +26,9 @@ QUALIFY row_number() OVER (PARTITION BY l.customer_id, l.as_of ORDER BY h.scored
 """
 
 
-def declared(shop: Path, more: str, candidates: str = "[ft.LogisticRegression(C=0.1), ft.XGBoost(n_estimators=20, max_depth=2)]") -> ft.open:
+def declared(
+    shop: Path, more: str, candidates: str = "[ft.LogisticRegression(C=0.1), ft.XGBoost(n_estimators=20, max_depth=2)]"
+) -> ft.open:
     path = shop / "models" / "churn.py"
     text = path.read_text()
     start, stop = text.index("    candidates="), text.index("    gate=")
@@ -80,7 +83,9 @@ def test_without_a_challenger_the_champion_answers_for_all_and_the_shadow_is_emp
     one = "[ft.LogisticRegression(C=0.1)]"
     session = declared(shop, 'shadow="challenger", traffic={"challenger": 0.4}', one)
     session.run()
-    versions = session.rows("SELECT DISTINCT model_version, churn_probability_challenger, model_version_challenger FROM predictions.churn")[1]
+    versions = session.rows("SELECT DISTINCT model_version, churn_probability_challenger, model_version_challenger FROM predictions.churn")[
+        1
+    ]
     assert versions == [(1, None, None)]
     session.train("churn")
     with session.connect(write=True) as connection:
@@ -119,8 +124,9 @@ def test_what_cannot_be_compared_is_told(shop: Path, more: str, name: str, error
 
 
 def test_shares_above_one_are_refused() -> None:
+    nothing = SimpleNamespace(name="x", label=SimpleNamespace(entity=None))
     with pytest.raises(ft.errors.DeclarationError, match="at most 1"):
-        ft.scoring_table("predictions.x", model=object(), over=ft.ref("features.x"), traffic={"challenger": 0.7, "other": 0.5})
+        ft.scoring_table("predictions.x", model=nothing, traffic={"challenger": 0.7, "other": 0.5})
 
 
 def test_duckdb_places_a_key_where_it_did() -> None:
