@@ -20,7 +20,8 @@ def calibrate(kind: str | None, raw: np.ndarray, outcome: np.ndarray, link: Link
     Parameters
     ----------
     kind
-        ``sigmoid``, ``isotonic``, or ``None`` to take the estimator's own answer.
+        ``sigmoid``, ``isotonic``, or ``None`` to take the estimator's own answer. A sigmoid bends logits, which is what it was made
+        for; over the probabilities of a forest it is what scikit-learn fits too, and isotonic comes closer.
     raw, outcome
         Of the held-out rows; without ``kind`` they are not looked at. The outcome is 0 or 1.
     link

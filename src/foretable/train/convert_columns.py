@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
@@ -116,19 +117,25 @@ def _standard_scaler(scaler: Any, symbols: list[Symbol]) -> list[Symbol]:
     count = len(symbols)
     centre = np.zeros(count) if scaler.mean_ is None or not scaler.with_mean else scaler.mean_
     scale = np.ones(count) if scaler.scale_ is None else scaler.scale_
-    return [
-        _affine(symbol, 1 / scale[j], centre[j], 0.0, lambda values, j=j: (values - centre[j]) / scale[j])
-        for j, symbol in enumerate(symbols)
-    ]
+    return [_affine(symbol, 1 / scale[j], centre[j], 0.0, partial(_standardised, centre[j], scale[j])) for j, symbol in enumerate(symbols)]
+
+
+def _standardised(centre: float, scale: float, values: np.ndarray) -> np.ndarray:
+    return (values - centre) / scale
 
 
 def _min_max_scaler(scaler: Any, symbols: list[Symbol]) -> list[Symbol]:
     if scaler.clip:
         refuse("MinMaxScaler with clip=True is not converted", "leave clip out")
-    scale, least, low = scaler.scale_, scaler.data_min_, scaler.feature_range[0]
+    scale, low = scaler.scale_, scaler.feature_range[0]
     return [
-        _affine(symbol, scale[j], least[j], low, lambda values, j=j: values * scale[j] + scaler.min_[j]) for j, symbol in enumerate(symbols)
+        _affine(symbol, scale[j], scaler.data_min_[j], low, partial(_stretched, scale[j], scaler.min_[j]))
+        for j, symbol in enumerate(symbols)
     ]
+
+
+def _stretched(scale: float, offset: float, values: np.ndarray) -> np.ndarray:
+    return values * scale + offset
 
 
 def _affine(symbol: Symbol, factor: float, centre: float, offset: float, own: Callable[[np.ndarray], np.ndarray]) -> Symbol:

@@ -84,8 +84,10 @@ def _filling(numbers: np.ndarray, impute: str) -> np.ndarray:
 
 
 def _spread(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means and standard deviations; 1 for a column of one value, whose mean is off by a rounding and its deviation nothing else."""
     scale = columns.std(axis=0)
-    return columns.mean(axis=0), np.where(scale > 0, scale, 1.0)
+    varies = (columns.max(axis=0) > columns.min(axis=0)) & (scale > 0)
+    return columns.mean(axis=0), np.where(varies, scale, 1.0)
 
 
 def _tables(given: FitInput) -> tuple[tuple[tuple[int, np.ndarray], ...], np.ndarray]:

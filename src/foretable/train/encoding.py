@@ -34,11 +34,16 @@ def targets(outcome: np.ndarray, classes: int) -> np.ndarray:
     return (outcome[:, None] == np.arange(classes)).astype(np.float64) if classes else outcome[:, None]
 
 
-def mean_table(codes: np.ndarray, target: np.ndarray, weights: np.ndarray, size: int) -> np.ndarray:
+def mean_table(codes: np.ndarray, target: np.ndarray, weights: np.ndarray, size: int, mean: np.ndarray | None = None) -> np.ndarray:
     """Smoothed means of the target by category.
 
     ``(Σ w·target + SMOOTHING·mean) / (Σ w + SMOOTHING)``, the m-estimate of scikit-learn's ``TargetEncoder``.
     NULL is a category of its own; what has no rows, and an unseen category, gets the mean over all.
+
+    Parameters
+    ----------
+    mean
+        The mean over all, where it is not that of these rows.
 
     Returns
     -------
@@ -48,10 +53,16 @@ def mean_table(codes: np.ndarray, target: np.ndarray, weights: np.ndarray, size:
     where, width = slots(codes), FIRST_SLOT + size
     total = np.bincount(where, weights, width)[:, None]
     sums = np.column_stack([np.bincount(where, weights * column, width) for column in target.T])
-    mean = (weights @ target) / weights.sum()
+    mean = over_all(target, weights) if mean is None else mean
     table: np.ndarray = (sums + SMOOTHING * mean) / (total + SMOOTHING)
     table[UNSEEN_SLOT] = mean
     return table
+
+
+def over_all(target: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The weighted mean of each target."""
+    mean: np.ndarray = (weights @ target) / weights.sum()
+    return mean
 
 
 def cross_fitted(
@@ -60,7 +71,9 @@ def cross_fitted(
     """The mean of the target for each training row, from rows of other entities only.
 
     A row that sees its own label in its input teaches an estimator to trust what it will not have later;
-    so does a row that sees the label of the same customer in another month.
+    so does a row that sees the label of the same customer in another month. The mean over all is that of all
+    rows: that of the others alone is low for whom it is high, and an identifier, of which others know nothing else,
+    would be learned upside down.
 
     Returns
     -------
@@ -79,10 +92,10 @@ def cross_fitted(
             where=feature,
             hint='declare encoding={"' + feature + '": "onehot"}',
         )
-    values = np.empty((len(codes), target.shape[1]))
+    values, mean = np.empty((len(codes), target.shape[1])), over_all(target, weights)
     for number in range(int(fold.max()) + 1):
         held = fold == number
-        table = mean_table(codes[~held], target[~held], weights[~held], size)
+        table = mean_table(codes[~held], target[~held], weights[~held], size, mean)
         values[held] = table[slots(codes[held])]
     return values
 

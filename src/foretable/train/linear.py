@@ -36,8 +36,11 @@ class LinearFit:
 
     def raw(self, matrix: np.ndarray) -> np.ndarray:
         """Logits of each encoded row, or the predicted number, by scikit-learn."""
+        from sklearn import config_context
+
         columns = self.design.columns(matrix)
-        found: np.ndarray = self.estimator.predict(columns) if self.link == "identity" else self.estimator.decision_function(columns)
+        with config_context(assume_finite=True), np.errstate(invalid="ignore"):  # infinite numbers are scored, not refused
+            found: np.ndarray = self.estimator.predict(columns) if self.link == "identity" else self.estimator.decision_function(columns)
         if self.link == "softmax" and found.ndim == 1:
             return np.column_stack([np.zeros(len(found)), found])
         return found

@@ -12,6 +12,8 @@ import pandas
 import pytest
 
 import foretable as ft
+from foretable.registry.signature import Feature
+from foretable.train.estimators import FitInput
 from foretable.train.training_set import TrainingSet
 
 KEYS = ("customer_id", "month")
@@ -99,3 +101,16 @@ def training(connection: duckdb.DuckDBPyConnection) -> TrainingSet:
 def declare() -> Callable[..., ft.Model]:
     """Declares ``churn`` over that world, with changes."""
     return _model
+
+
+def _given(matrix: np.ndarray, outcome: np.ndarray, features: tuple[Feature, ...], *, classes: int = 0, **changes: Any) -> FitInput:
+    """Encoded rows to fit to; ``weights``, ``clusters``, ``parameters`` and ``seed`` as given, other changes are the model's."""
+    own = {name: changes.pop(name) for name in ("weights", "clusters", "parameters", "seed") if name in changes}
+    plain = {"weights": np.ones(len(matrix)), "clusters": np.arange(len(matrix)), "parameters": {}, "seed": 0}
+    return FitInput(matrix=matrix, outcome=outcome, features=features, model=_model(**changes), classes=classes, **(plain | own))
+
+
+@pytest.fixture(scope="session")
+def given() -> Callable[..., FitInput]:
+    """Makes what an estimator is fitted to."""
+    return _given
