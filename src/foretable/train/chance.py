@@ -48,7 +48,14 @@ def chance(task: str, outcome: np.ndarray, answer: np.ndarray, clusters: np.ndar
     entities, refused = len(np.unique(clusters)), not p_value <= LEVEL
     said = "no better than chance" if refused else "better than chance"
     message = f"{said}: {metric} {value:.3f} on {len(outcome):,} held-out rows of {entities:,} entities, where chance gives {expected:g}"
-    evidence = {"metric": metric, "value": value, "p_value": p_value, "permutations": repeats, "rows": len(outcome), "entities": entities}
+    evidence = {
+        "metric": metric,
+        "value": value if np.isfinite(value) else None,
+        "p_value": p_value,
+        "permutations": repeats,
+        "rows": len(outcome),
+        "entities": entities,
+    }
     return Finding(
         "chance", "refused" if refused else "note", f"{message} (p = {p_value:.3g}, {repeats:,} permutations)", evidence=evidence
     )

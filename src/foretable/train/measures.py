@@ -61,8 +61,8 @@ def figures(
 
 def point(task: str, metric: str, outcome: np.ndarray, answer: np.ndarray, threshold: float | np.ndarray = 0.5) -> float:
     """One metric of some rows, without an interval; parameters as for :func:`figures`."""
-    if (task, metric) == ("classification", "roc_auc"):
-        return metrics.roc_auc(outcome, answer)
+    if task == "classification" and metric in metrics.RANK:
+        return float(metrics.ranking(outcome, answer).measure(np.ones(len(outcome)))[metrics.RANK.index(metric)])
     if (task, metric) == ("regression", "spearman"):
         return regression_metrics.spearman(outcome, answer)
     rows = len(outcome)

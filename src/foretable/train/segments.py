@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import duckdb
 import numpy as np
 import pyarrow as pa
-
-from foretable.train.split import entity_codes
 
 MOST_VALUES = 20
 MOST_TIMES = 36
@@ -28,7 +27,7 @@ def by_value(name: str, column: pa.Array | pa.ChunkedArray) -> dict[str, np.ndar
         ``name=value`` to a mask over the rows, the most frequent first; NULL is ``name=NULL``, and what comes after
         ``MOST_VALUES`` values is ``name=(other)`` together.
     """
-    texts = text(column)
+    texts = np.array(["NULL" if value is None else value for value in text(column)])
     values, codes, counts = np.unique(texts, return_inverse=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     found = {f"{name}={values[position]}": codes == position for position in order[:MOST_VALUES]}
@@ -38,10 +37,16 @@ def by_value(name: str, column: pa.Array | pa.ChunkedArray) -> dict[str, np.ndar
 
 
 def text(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    """Values of a column as text, NULL as ``NULL``."""
-    codes, values = entity_codes(column)
-    names = np.array(["NULL" if value is None else value for value in values.to_pylist()], dtype=object)
-    found: np.ndarray = names[codes]
+    """Values of a column as the VARCHAR that SQL makes of them, as it compares them with the segments of a threshold; NULL as None."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    encoded = whole.dictionary_encode(null_encoding="encode")
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("given", pa.table({"value": encoded.dictionary}))
+        names = connection.execute("SELECT value::VARCHAR FROM given").fetchall()
+    found: np.ndarray = np.array([*(name for (name,) in names), None], dtype=object)[encoded.indices.to_numpy(zero_copy_only=False)]
     return found
 
 

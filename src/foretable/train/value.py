@@ -35,7 +35,7 @@ class Threshold:
     threshold_high: float = 0.0
 
     def cuts(self, rows: int, segments: np.ndarray | None = None) -> np.ndarray:
-        """The threshold of each row, by its segment (text, ``NULL`` for none)."""
+        """The threshold of each row, by its segment (text, None for NULL, which takes ``threshold``)."""
         if segments is None or not self.by_segment:
             return np.full(rows, self.threshold)
         return np.array([self.by_segment.get(segment, self.threshold) for segment in segments])
@@ -69,7 +69,7 @@ def choose(
     dates
         Date of each row, for the capacity; ``None`` where there are none.
     segments
-        Value of ``value.by`` per row, as text.
+        Value of ``value.by`` per row, as ``segments.text`` gives it.
     clusters
         Entity of each row: drawn together in the bootstrap.
     seed
@@ -130,5 +130,5 @@ def _own(outcome: np.ndarray, segments: np.ndarray | None) -> list[str]:
     """Segments with enough rows of both classes."""
     if segments is None:
         return []
-    names = [name for name in np.unique(segments) if name != "NULL"]  # in SQL a row of no segment has the threshold of all
+    names = sorted({segment for segment in segments if segment is not None})  # in SQL a row of no segment has the threshold of all
     return [name for name in names if np.bincount(outcome[segments == name].astype(int), minlength=2).min() >= LEAST_OF_A_CLASS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -65,7 +66,21 @@ def test_segments_are_values_and_what_is_rare_is_taken_together() -> None:
     assert len(many) == 21
     assert list(many)[-1] == "city=(other)"
     assert (np.sum(list(many.values()), axis=0) == 1).all()
-    assert text(pa.array([1, None])).tolist() == ["1", "NULL"]
+
+
+KINDS = ["DOUBLE", "INTEGER", "BOOLEAN", "DECIMAL(9, 2)", "DATE", "TIMESTAMP", "TIMESTAMPTZ", "ENUM ('1', '2')", "VARCHAR"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_segment_is_called_as_sql_calls_it(kind: str) -> None:
+    """A threshold is looked up by the column cast to VARCHAR."""
+    value = "2024-01-02" if kind.startswith(("DATE", "TIME")) else "1"
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        rows = connection.execute(f"SELECT unnest([NULL, CAST('{value}' AS {kind}), NULL]) AS value").to_arrow_table()
+        name = connection.execute(f"SELECT CAST('{value}' AS {kind})::VARCHAR").fetchone()[0]
+    assert text(rows["value"]).tolist() == [None, name, None]
+    assert set(by_value("x", rows["value"])) == {"x=NULL", f"x={name}"}
 
 
 def test_the_capacity_picks_the_highest_of_each_date_and_split() -> None:

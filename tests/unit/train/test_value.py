@@ -136,14 +136,15 @@ def test_a_segment_that_is_off_gets_a_threshold_of_its_own_and_a_small_one_does_
     y, p = world(20_000)
     segments = np.where(np.arange(20_000) % 2 == 0, "north", "south").astype(object)
     segments[:50] = "islands"
+    segments[50:200] = None
     shown = np.where(segments == "south", p / 2, p)
     value, each = Value(true_positive=10, false_positive=-2, by="region"), np.arange(20_000)
     found = choose(value, y, shown, None, segments, each, 0)
     assert set(found.by_segment) == {"north", "south"}
     assert found.by_segment["north"] == pytest.approx(1 / 6, abs=0.05)
     assert found.by_segment["south"] == pytest.approx(1 / 12, abs=0.03)
-    cuts = found.cuts(3, np.array(["north", "islands", "elsewhere"], dtype=object))
-    assert cuts.tolist() == [found.by_segment["north"], found.threshold, found.threshold]
+    cuts = found.cuts(4, np.array(["north", "islands", "elsewhere", None], dtype=object))
+    assert cuts.tolist() == [found.by_segment["north"], *[found.threshold] * 3]
     one = choose(Value(true_positive=10, false_positive=-2), y, shown, None, None, each, 0)
     assert found.worth > one.worth
     assert one.cuts(2).tolist() == [one.threshold] * 2
