@@ -100,15 +100,13 @@ class _Reader:
 
     def name(self) -> str:
         """The model's name; a project and a dataset that stand before it are left out."""
-        name = ""
-        while self.token is not None and (self.token.text.isidentifier() or self.token.text == "`"):
-            if self.token.text != "`":
-                name = self.token.text.lower()
+        name, quoted, before = "", False, "."
+        while self.token is not None and (quoted or self.token.text in (".", "`") or (before == "." and self.token.text.isidentifier())):
+            before = self.token.text
+            quoted = quoted is not (before == "`")  # within backquotes even project-names have dashes
+            name = name if before in (".", "`") else before.lower()
             self.at += 1
-            self.words("`")
-            if not self.words("."):
-                break
-        if not name or name in ("options", "as"):
+        if not name.isidentifier() or name in ("options", "as"):
             self.refuse("the name of the model is missing")
         return name
 
@@ -125,7 +123,7 @@ class _Reader:
             if not self.words("="):
                 self.refuse(f"{name}: option {key} has no value")
             found[key] = Given(self.value(name, key), where)
-            if not self.words(",") and not (self.token is not None and self.token.text == ")"):
+            if not self.words(",") and self.token is not None and self.token.text != ")":
                 self.refuse(f"{name}: a comma is missing after option {key}")
 
     def value(self, name: str, key: str) -> Any:
@@ -144,6 +142,9 @@ class _Reader:
             return WORDS[word]
         if word in ("-", "+") and self.token is not None and self.token.token_type is TokenType.NUMBER:
             return self.value(name, key) * (-1 if word == "-" else 1)
+        if word == "." and self.token is not None and self.token.text.isdigit():
+            self.at += 1
+            return float(f"0.{self.statement.tokens[self.at - 1].text}")
         if token.token_type is not TokenType.NUMBER:
             self.at -= 1
             self.refuse(f"{name}: {token.text} is no value of option {key}: a text stands in quotes")

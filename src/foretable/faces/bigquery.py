@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from sqlglot import exp
+from sqlglot.tokenizer_core import Token, TokenType
 
 from foretable.errors import UsageError, nearest
 from foretable.faces.calls import Argument, Call, dotted
@@ -93,20 +94,29 @@ def _settings(argument: Argument, function: str, where: str) -> dict[str, str]:
     if words[:2] != ["STRUCT", "("] or words[-1:] != [")"]:
         _refuse(f"{argument.text} is no STRUCT(number AS name)", where, function)
     found: dict[str, str] = {}
-    parts = argument.tokens[2:-1]
-    for at in range(0, len(parts), 4):
-        four = [token.text for token in parts[at : at + 4]]
-        if len(four) < 3 or four[1].upper() != "AS" or not _is_number(four[0]) or four[3:] not in ([], [","]):
+    for part in _parts(argument.tokens[2:-1]):
+        *number, word, name = ["", "", *(token.text.lower() for token in part)]
+        value = "".join(number)
+        if word != "as" or not _is_number(value):
             _refuse(f"{argument.text} is no STRUCT(number AS name)", where, function)
-        name = four[2].lower()
         if name not in SETTINGS[function]:
             raise UsageError(f"ML.{function} has no setting {name} here", where=where, hint=nearest(name, SETTINGS[function]))
-        if name == "threshold" and not 0 <= float(four[0]) <= 1:
-            raise UsageError(f"threshold {four[0]} is no probability", where=where, hint="give a number from 0 to 1")
-        if name == "top_k_features" and not four[0].isdigit():
-            raise UsageError(f"top_k_features {four[0]} is no count", where=where, hint="give a whole number")
-        found[name] = four[0]
+        if name == "threshold" and not 0 <= float(value) <= 1:
+            raise UsageError(f"threshold {value} is no probability", where=where, hint="give a number from 0 to 1")
+        if name == "top_k_features" and not value.isdigit():
+            raise UsageError(f"top_k_features {value} is no count", where=where, hint="give a whole number")
+        found[name] = value
     return found
+
+
+def _parts(tokens: Sequence[Token]) -> list[list[Token]]:
+    parts: list[list[Token]] = [[]]
+    for token in tokens:
+        if token.token_type is TokenType.COMMA:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return parts
 
 
 def _is_number(text: str) -> bool:
@@ -114,7 +124,7 @@ def _is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return text[0].isdigit() or text[0] == "."
+    return text[0] in "0123456789."
 
 
 def _scored(call: Call, asked: Asked, rows: exp.Expr) -> str:

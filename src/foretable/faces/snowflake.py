@@ -130,12 +130,15 @@ def without_names(text: str, where: str) -> tuple[str, dict[str, Named]]:
         name = tokens[at + 3].text.lower()
         named = _with_version(name, tokens[at + 5].text, where) if versioned else Named(name)
         found[tokens[at].text.lower()] = named
-        first, last = at, at + (6 if versioned else 4)
-        if last < len(tokens) and tokens[last].token_type is TokenType.COMMA:
-            last += 1
+        first, last = at, at + (5 if versioned else 3)
+        following = tokens[last + 1] if last + 1 < len(tokens) else None
+        stop = following.start if following is not None else len(text)
+        if following is not None and following.token_type is TokenType.COMMA:
+            stop = tokens[last + 2].start if last + 2 < len(tokens) else len(text)
         else:
             first -= 1  # the WITH, or the comma before
-        stop = tokens[last].start if last < len(tokens) else len(text)
+            if tokens[first].token_type is TokenType.COMMA:
+                stop = tokens[last].end + 1
         text = text[: tokens[first].start] + text[stop:]
     return text, found
 
