@@ -15,6 +15,7 @@ import foretable as ft
 from foretable.errors import TrainingError, UnknownName, UsageError
 from foretable.monitor import compare_versions
 from foretable.registry import promote
+from foretable.session import Session
 
 SCORING = 'churn_scores = ft.scoring_table("predictions.churn", model=churn, keep=["region"], {more})\n'
 DATES = [datetime(2025, 12, 1), datetime(2026, 1, 1), datetime(2026, 2, 1)]
@@ -102,7 +103,8 @@ def test_reasons_come_as_json(shop: Path) -> None:
     session = declared(shop, "reasons=2")
     session.run()
     kind, short, first = session.rows(
-        "SELECT typeof(churn_factors), min(json_array_length(churn_factors)), any_value(churn_factors ->> '$[0].feature') FROM predictions.churn GROUP BY 1"
+        "SELECT typeof(churn_factors), min(json_array_length(churn_factors)), any_value(churn_factors ->> '$[0].feature')"
+        " FROM predictions.churn GROUP BY 1"
     )[1][0]
     assert (kind, short) == ("JSON", 2)
     assert first in {"orders_30d", "spend_90d", "region", "plan", "monthly_fee"}
