@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from foretable.errors import UnknownName, UsageError
-from foretable.registry import champion, promote, resolve, rollback
+from foretable.errors import PromotionRefused, UnknownName, UsageError
+from foretable.registry import aliases_of, archived, champion, past_champions, promote, resolve, rollback
+from foretable.train.result import Finding
 
 ROW = "{'spend': 1, 'active': false, 'plan': 'basic'}"
 
@@ -137,3 +138,54 @@ def test_the_words_of_a_promotion_do_not_make_it_a_rollback(three, reason):
     promote(three, "churn", 3, reason=reason)
     assert rollback(three, "churn").version == 2
     assert rollback(three, "churn").version == 1
+
+
+UNFAIR = Finding("fairness", "refused", "tpr differs by 0.31 between plans", "plan", {"limit": 0.1})
+
+
+def test_a_refused_version_is_champion_only_by_force(warehouse, add):
+    add(warehouse)
+    add(warehouse, findings=(UNFAIR, Finding("chance", "refused", "no better than chance"), Finding("few", "warning", "few rows")))
+    promote(warehouse, "churn", 1, reason="first")
+    with pytest.raises(PromotionRefused) as caught:
+        promote(warehouse, "churn", 2, reason="better")
+    assert caught.value.message == "fairness: tpr differs by 0.31 between plans; chance: no better than chance"
+    assert "foretable promote churn@2 --force --reason WHY" in caught.value.hint
+    assert champion(warehouse, "churn").version == 1
+    promote(warehouse, "churn", 2, reason="to watch", alias="challenger")
+    promote(warehouse, "churn", 2, reason="the law is clear", force=True)
+    assert champion(warehouse, "churn").version == 2
+    assert history(warehouse)[-1] == ("champion", 2, 1, "the law is clear (forced; refused for fairness, chance)")
+
+
+def test_going_back_to_a_forced_champion_needs_no_force(warehouse, add):
+    for number in range(2):
+        add(warehouse, findings=(UNFAIR,) if not number else ())
+    promote(warehouse, "churn", 1, reason="known", force=True)
+    promote(warehouse, "churn", 2, reason="better")
+    assert rollback(warehouse, "churn").version == 1
+
+
+def test_the_archive_hides_versions_and_keeps_them(three):
+    promote(three, "churn", 3, reason="best")
+    promote(three, "churn", 1, reason="old", alias="archived")
+    promote(three, "churn", 2, reason="old", alias="archived")
+    promote(three, "churn", 2, reason="again", alias="archived")
+    assert archived(three, "churn") == {1, 2}
+    assert aliases_of(three, "churn", 1) == ["archived"]
+    assert three.execute(f"SELECT predict_churn__v1({ROW}) IS NOT NULL").fetchall() == [(True,)]
+    assert champion(three, "churn").version == 3
+    with pytest.raises(UsageError, match="archived names no single version\nHint: say which; archived are: churn@1, churn@2"):
+        resolve(three, "churn@archived")
+    promote(three, "churn", 2, reason="wanted again", alias="challenger")
+    assert archived(three, "churn") == {1}
+    assert [row[0] for row in history(three)] == ["champion", "archived", "archived", "challenger"]
+    assert past_champions(three, "churn") == [3]
+
+
+def test_a_version_with_a_name_is_not_archived(three):
+    promote(three, "churn", 1, reason="first")
+    promote(three, "churn", 1, reason="too", alias="stable")
+    with pytest.raises(UsageError, match="churn@1 is champion, stable and cannot be archived"):
+        promote(three, "churn", 1, reason="", alias="archived")
+    assert archived(three, "churn") == set()
