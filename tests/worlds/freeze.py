@@ -1,6 +1,6 @@
 """What the Bayes scores of each world reach, out of time: run once per world, before any model is tried on it.
 
-``python tests/worlds/freeze.py`` writes the figures of worlds in ``frozen.json`` that have none; those that are there stay.
+``python -m tests.worlds.freeze`` writes the figures of worlds in ``frozen.json`` that have none; those that are there stay.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from membership import Simulated, World, simulate
 from sklearn.metrics import average_precision_score, roc_auc_score
+
+from .membership import Simulated, World, simulate
 
 FROZEN = Path(__file__).with_name("frozen.json")
 RECALL, PRECISION = 0.75, 0.60

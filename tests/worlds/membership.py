@@ -136,4 +136,3 @@ def _exits(left: np.ndarray, random: np.random.Generator) -> pa.Table:
     member = np.flatnonzero(left < PERIODS)
     seconds = random.integers(0, 30 * 86_400, len(member)).astype("timedelta64[s]")
     return pa.table({"member_id": member, "left_at": START + left[member] * PERIOD + seconds})
-

@@ -29,7 +29,7 @@ QUALIFY row_number() OVER (PARTITION BY l.customer_id, l.as_of ORDER BY h.scored
 
 def declared(
     shop: Path, more: str, candidates: str = "[ft.LogisticRegression(C=0.1), ft.XGBoost(n_estimators=20, max_depth=2)]"
-) -> ft.open:
+) -> Session:
     path = shop / "models" / "churn.py"
     text = path.read_text()
     start, stop = text.index("    candidates="), text.index("    gate=")
