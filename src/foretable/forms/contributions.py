@@ -18,7 +18,7 @@ from foretable.forms.evaluate import columns_of, filled, leaves_of, raw, slots
 from foretable.forms.form import Form, Linear, Tree, Trees
 from foretable.forms.graph import finished
 from foretable.forms.linear_graph import level_table, linear_raw
-from foretable.forms.paths import expected, top_down
+from foretable.forms.paths import by_depth, expected
 from foretable.forms.trees_graph import ensemble
 
 
@@ -82,14 +82,15 @@ def expected_base(form: Trees) -> np.ndarray:
 def path_values(form: Trees, tree: Tree) -> tuple[list[int], np.ndarray]:
     """The features that a tree asks for, and what the way to each node gave them, shape (nodes, features, targets)."""
     means = expected(tree)
-    features = sorted({form.columns[column].feature for column in tree.column[tree.column >= 0].tolist()})
+    asked = np.array([column.feature for column in form.columns])[tree.column]
+    features = sorted(set(asked[tree.column >= 0].tolist()))
     given = np.zeros((len(means), len(features), means.shape[1]))
-    for node in top_down(tree).tolist():
-        if tree.column[node] >= 0:
-            asked = features.index(form.columns[tree.column[node]].feature)
-            for child in (tree.left[node], tree.right[node]):
-                given[child] = given[node]
-                given[child, asked] += means[child] - means[node]
+    for nodes in by_depth(tree):
+        branches = nodes[tree.column[nodes] >= 0]
+        place = np.searchsorted(features, asked[branches])
+        for children in (tree.left[branches], tree.right[branches]):
+            given[children] = given[branches]
+            given[children, place] += means[children] - means[branches]
     return features, given
 
 
@@ -167,13 +168,15 @@ def _trees_nodes(form: Trees, width: int) -> tuple[list[Any], dict[str, np.ndarr
     from onnx import helper
 
     outputs, block = form.outputs, width + 1
-    weights: list[dict[int, np.ndarray]] = []
+    weights = []
     for tree in form.trees:
         features, added = path_values(form, tree)
-        weight = {t * block + j: added[:, f, i] for i, t in enumerate(tree.targets) for f, j in enumerate(features)}
-        if outputs > 1:
-            weight |= {outputs * block + t: tree.value[:, i] for i, t in enumerate(tree.targets)}
-        weights.append(weight)
+        own = np.array(tree.targets)
+        targets = np.add.outer(np.array(features, dtype=np.int64), own * block).ravel()
+        # A tree of one leaf asks for no feature; the base's place takes its nothing.
+        extra, also = (outputs * block + own, tree.value) if outputs > 1 else (np.array([width]), np.zeros((len(added), 1)))
+        targets, values = np.concatenate([targets, extra]), np.concatenate([added.reshape(len(added), -1), also], axis=1)
+        weights.append((targets, values))
     nodes, constants = ensemble(form, width, weights, outputs * block + (outputs if outputs > 1 else 0))
     bases = np.zeros((outputs, block))
     bases[:, -1] = expected_base(form)

@@ -7,13 +7,17 @@ import numpy as np
 from foretable.forms.form import Tree
 
 
+def by_depth(tree: Tree) -> list[np.ndarray]:
+    """The nodes that the root leads to in one step after the other; the root alone is the first."""
+    levels = [np.zeros(1, dtype=np.int64)]
+    while len(branches := levels[-1][tree.column[levels[-1]] >= 0]):
+        levels.append(np.concatenate([tree.left[branches], tree.right[branches]]).astype(np.int64))
+    return levels
+
+
 def top_down(tree: Tree) -> np.ndarray:
     """The nodes that the root leads to, each after its parent."""
-    levels = [np.zeros(1, dtype=np.int64)]
-    while len(levels[-1]):
-        branches = levels[-1][tree.column[levels[-1]] >= 0]
-        levels.append(np.stack([tree.left[branches], tree.right[branches]], axis=1).ravel().astype(np.int64))
-    return np.concatenate(levels)
+    return np.concatenate(by_depth(tree))
 
 
 def left_share(tree: Tree) -> np.ndarray:
@@ -29,7 +33,8 @@ def expected(tree: Tree) -> np.ndarray:
     """What a row at each node adds on average over the training rows, float64, shape (nodes, targets)."""
     means = tree.value.astype(np.float64)
     share = left_share(tree)
-    for node in top_down(tree)[::-1].tolist():
-        if tree.column[node] >= 0:
-            means[node] = share[node] * means[tree.left[node]] + (1 - share[node]) * means[tree.right[node]]
+    for nodes in reversed(by_depth(tree)):
+        branches = nodes[tree.column[nodes] >= 0]
+        part = share[branches, None]
+        means[branches] = part * means[tree.left[branches]] + (1 - part) * means[tree.right[branches]]
     return means

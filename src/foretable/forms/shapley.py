@@ -68,29 +68,38 @@ class _Ways:
 
 
 def _ways(form: Trees, tree: Tree) -> _Ways:
-    shares = left_share(tree)
-    come: dict[int, list[tuple[int, bool]]] = {0: []}
-    ways: list[tuple[int, dict[int, list[tuple[int, bool]]]]] = []
-    for node in top_down(tree).tolist():
-        steps = come.pop(node)
-        if tree.column[node] >= 0:
-            come[int(tree.left[node])] = [*steps, (node, True)]
-            come[int(tree.right[node])] = [*steps, (node, False)]
-            continue
-        by_feature: dict[int, list[tuple[int, bool]]] = {}
-        for node_passed, is_left in steps:
-            by_feature.setdefault(form.columns[tree.column[node_passed]].feature, []).append((node_passed, is_left))
-        ways.append((node, by_feature))
-    size = max(len(by_feature) for _, by_feature in ways)
-    player, share = np.full((size, len(ways)), -1), np.ones((size, len(ways)))
-    taken: list[tuple[int, int, bool]] = []
-    for way, (_, by_feature) in enumerate(ways):
-        for position, (feature, steps) in enumerate(by_feature.items()):
-            player[position, way] = feature
-            share[position, way] = np.prod([shares[passed] if is_left else 1 - shares[passed] for passed, is_left in steps])
-            taken += [(position * len(ways) + way, passed, is_left) for passed, is_left in steps]
-    place, branch, is_left_of = np.array(sorted(taken)).T
-    return _Ways(np.array([node for node, _ in ways]), player, share, branch, is_left_of.astype(bool), place)
+    nodes = top_down(tree)
+    leaves = nodes[tree.column[nodes] < 0]
+    branch, is_left = _steps(tree, leaves)
+    taken = branch >= 0
+    features = np.array([column.feature for column in form.columns])
+    feature = np.where(taken, features[tree.column[branch]], np.iinfo(np.int64).max)
+    by_feature = np.argsort(feature, axis=0, kind="stable")
+    branch, is_left, feature, taken = (np.take_along_axis(each, by_feature, axis=0) for each in (branch, is_left, feature, taken))
+    first = taken & np.concatenate([taken[:1], feature[1:] != feature[:-1]])
+    position, way = np.cumsum(first, axis=0) - 1, np.broadcast_to(np.arange(len(leaves)), taken.shape)
+    player, share = np.full((position.max() + 1, len(leaves)), -1), np.ones((position.max() + 1, len(leaves)))
+    player[position[first], way[first]] = feature[first]
+    went_left = left_share(tree)[branch]
+    np.multiply.at(share, (position[taken], way[taken]), np.where(is_left, went_left, 1 - went_left)[taken])
+    place = (position * len(leaves) + way)[taken]
+    order = np.argsort(place, kind="stable")
+    return _Ways(leaves, player, share, branch[taken][order], is_left[taken][order], place[order])
+
+
+def _steps(tree: Tree, leaves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """From each leaf up to the root: the branches passed, −1 beyond the root, and whether the way went left; shape (steps, ways)."""
+    parent = np.full(len(tree.column), -1)
+    branches = np.flatnonzero(tree.column >= 0)
+    parent[tree.left[branches]] = branches
+    parent[tree.right[branches]] = branches
+    passed, turned, at = [], [], leaves
+    while (at > 0).any():
+        above = np.where(at > 0, parent[at], -1)
+        passed.append(above)
+        turned.append(tree.left[above] == at)
+        at = above
+    return np.stack(passed), np.stack(turned)
 
 
 def _add_tree(form: Trees, tree: Tree, columns: np.ndarray, output: np.ndarray, given: np.ndarray) -> None:
