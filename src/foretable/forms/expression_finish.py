@@ -54,9 +54,10 @@ def _between_knots(finish: Finish, raw: exp.Expr) -> exp.Expr:
         below = exp.LT(this=raw.copy(), expression=number(starts[middle]))
         return choose(search(middle, last), (below, search(first, middle - 1)))
 
+    lowest = levels[starts.count(starts[0]) - 1]  # of steps at one raw the last counts, below it too
     below = exp.LT(this=raw.copy(), expression=number(starts[0]))
     reached = exp.GTE(this=raw.copy(), expression=number(starts[0]))
-    return choose(exp.null(), (below, number(levels[0])), (reached, search(0, len(starts) - 1)))
+    return choose(exp.null(), (below, number(lowest)), (reached, search(0, len(starts) - 1)))
 
 
 def _exponential(value: exp.Expr) -> exp.Expr:

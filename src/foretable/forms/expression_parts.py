@@ -69,9 +69,9 @@ def is_finite(value: exp.Expr) -> exp.Expr:
     return exp.LT(this=exp.Abs(this=value.copy()), expression=infinity())
 
 
-def infinity() -> exp.Expr:
-    """The DOUBLE above all numbers."""
-    return exp.cast(exp.Literal.string("inf"), "DOUBLE")
+def infinity(negative: bool = False) -> exp.Expr:
+    """The DOUBLE above all numbers, or below them."""
+    return exp.cast(exp.Literal.string("-inf" if negative else "inf"), "DOUBLE")
 
 
 def _line(terms: Sequence[exp.Expr]) -> exp.Expr:
