@@ -81,7 +81,7 @@ class Tree:
 
     column: np.ndarray
     threshold: np.ndarray
-    """float32."""
+    """float32; infinite where a branch of scikit-learn's tells NULL from the rest only."""
     left: np.ndarray
     right: np.ndarray
     missing_left: np.ndarray

@@ -63,7 +63,8 @@ def convert(estimator: Any, columns: Mapping[str, Declared]) -> tuple[Form, tupl
 def native(estimator: Any, columns: Mapping[str, Declared]) -> Callable[[np.ndarray], np.ndarray]:
     """The estimator's own answer to encoded rows: probabilities of class 1, of each class, or numbers.
 
-    It is asked with a pandas frame of the columns that it was fitted to; an unseen category is a word of no vocabulary.
+    It is asked with a pandas frame of the columns that it was fitted to; an unseen category is a word of no vocabulary. scikit-learn
+    is told not to look for infinite numbers: it would refuse them, and trees that saw NULLs have infinite thresholds.
     """
     features = features_of(columns)
     names = [feature.name for feature in features]
@@ -71,10 +72,12 @@ def native(estimator: Any, columns: Mapping[str, Declared]) -> Callable[[np.ndar
 
     def answer(matrix: np.ndarray) -> np.ndarray:
         import pandas
+        from sklearn import config_context
 
         values = {name: _decoded(matrix[:, j], features[j]) for j, name in enumerate(names)}
         frame = pandas.DataFrame({name: values[name] for name in order})
-        return _asked(estimator, frame if _names(estimator) else frame.to_numpy())
+        with config_context(assume_finite=True):
+            return _asked(estimator, frame if _names(estimator) else frame.to_numpy())
 
     return answer
 
