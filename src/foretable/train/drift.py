@@ -14,6 +14,7 @@ BINS = 10
 FLOOR = 1e-4
 """Share that an empty bin counts as having."""
 MOST_FEATURES = 200
+LATER = (VALIDATION, TEST)
 
 
 def drift(features: Sequence[Feature], matrix: np.ndarray, split: np.ndarray) -> tuple[Curve, ...]:
@@ -37,29 +38,30 @@ def drift(features: Sequence[Feature], matrix: np.ndarray, split: np.ndarray) ->
     tuple of Curve
         ``drift`` by split, labelled by feature, the most moved first.
     """
+    moved = np.array(
+        [
+            stability(matrix[split == TRAIN, position], [matrix[split == part, position] for part in LATER], feature.kind == "category")
+            for position, feature in enumerate(features)
+        ]
+    )
     found = []
-    reference = matrix[split == TRAIN]
-    for code in (VALIDATION, TEST):
-        rows = matrix[split == code]
-        if not len(rows):
-            continue
-        moved = np.array([stability(reference[:, i], rows[:, i], feature.kind == "category") for i, feature in enumerate(features)])
-        order = np.argsort(-moved, kind="stable")[:MOST_FEATURES]
+    for part, index in zip(LATER, moved.T, strict=True):
+        order = np.argsort(-index, kind="stable")[:MOST_FEATURES]
         places = tuple(float(place) for place in range(len(order)))
-        found.append(Curve("drift", NAMES[code], places, tuple(moved[order].tolist()), tuple(features[i].name for i in order)))
+        found.append(Curve("drift", NAMES[part], places, tuple(index[order].tolist()), tuple(features[i].name for i in order)))
     return tuple(found)
 
 
-def stability(reference: np.ndarray, actual: np.ndarray, category: bool = False) -> float:
-    """Σ (q − p)·ln(q / p) over the bins, of shares p of the reference and q of the actual values; NaN is NULL."""
+def stability(reference: np.ndarray, others: Sequence[np.ndarray], category: bool = False) -> list[float]:
+    """Σ (q − p)·ln(q / p) over the bins, of shares p of the reference and q of each of the other sets of values; NaN is NULL."""
     known = reference[~np.isnan(reference)]
     if category:
         values, counts = np.unique(known, return_counts=True)
         borders = np.sort(values[np.argsort(-counts, kind="stable")[: BINS - 1]])
     else:
         borders = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if len(known) else known
-    expected, found = (np.maximum(_shares(values, borders, category), FLOOR) for values in (reference, actual))
-    return float(((found - expected) * np.log(found / expected)).sum())
+    expected, *found = (np.maximum(_shares(values, borders, category), FLOOR) for values in (reference, *others))
+    return [float(((shares - expected) * np.log(shares / expected)).sum()) for shares in found]
 
 
 def _shares(values: np.ndarray, borders: np.ndarray, category: bool) -> np.ndarray:

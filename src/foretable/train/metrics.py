@@ -74,13 +74,22 @@ def roc_auc(outcome: np.ndarray, score: np.ndarray) -> float:
 class Sums:
     """What each row adds to the metrics that are ratios of sums."""
 
-    rows: np.ndarray
-    """One row per row of the data: count, outcome, log loss, squared error, flagged, flagged · outcome,
-    five terms of the calibration line, chosen, chosen · outcome, then outcome and probability per bin."""
+    columns: tuple[np.ndarray, ...]
+    """Count, outcome, log loss, squared error, flagged, flagged · outcome, five terms of the calibration line, chosen,
+    chosen · outcome."""
+    bins: np.ndarray
+    outcome: np.ndarray
+    probability: np.ndarray
     slope: float
 
+    def by_cluster(self, clusters: np.ndarray) -> np.ndarray:
+        """What each cluster adds: the columns, then outcome and probability per bin."""
+        each = [np.bincount(clusters, weights=column) for column in self.columns]
+        observed, predicted = (binned(clusters, self.bins, side) for side in (self.outcome, self.probability))
+        return np.column_stack([*each, observed, predicted])
+
     def measure(self, total: np.ndarray) -> np.ndarray:
-        """``SUMS``, in that order, from (weighted) totals of ``rows``.
+        """``SUMS``, in that order, from (weighted) totals of ``by_cluster``.
 
         The calibration slope of a replicate is one Newton step from that of all rows. Source: Shao & Tu
         1995, "The Jackknife and Bootstrap", section 5.4 (one-step bootstrap).
@@ -133,8 +142,7 @@ def sums(outcome: np.ndarray, probability: np.ndarray, threshold: float | np.nda
     first = [np.ones(len(y)), y, loss, (probability - y) ** 2, flagged, flagged * y]
     line = [y - fitted, (y - fitted) * logit, hessian, hessian * logit, hessian * logit * logit]
     room = np.zeros(len(y)) if chosen is None else chosen.astype(np.float64)
-    in_bin = deciles(probability)[:, None] == np.arange(BINS)
-    return Sums(np.column_stack([*first, *line, room, room * y, in_bin * y[:, None], in_bin * probability[:, None]]), slope)
+    return Sums((*first, *line, room, room * y), deciles(probability), y, probability, slope)
 
 
 def figures(
@@ -154,8 +162,14 @@ def figures(
         Cluster of each row, 0 to n − 1, each occurring.
     """
     ranked, summed = ranking(outcome, probability, clusters), sums(outcome, probability, threshold, chosen)
-    per_cluster = np.column_stack([np.bincount(clusters, weights=column) for column in summed.rows.T])
+    per_cluster = summed.by_cluster(clusters)
     return lambda draws: np.concatenate([ranked.measure(draws), summed.measure(draws @ per_cluster)])
+
+
+def binned(clusters: np.ndarray, bins: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Sums of values by cluster and bin, shape (clusters, BINS)."""
+    count = int(clusters.max()) + 1
+    return np.bincount(clusters * BINS + bins, weights=values, minlength=count * BINS).reshape(count, BINS)
 
 
 def deciles(answer: np.ndarray) -> np.ndarray:

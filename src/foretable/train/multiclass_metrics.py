@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from foretable.train.metrics import BINS, deciles, ranking
+from foretable.train.metrics import binned, deciles, ranking
 
 METRICS = ("roc_auc", "log_loss", "brier", "f1", "accuracy", "calibration_error")
 _EPSILON = 1e-15
@@ -31,7 +31,7 @@ def figures(outcome: np.ndarray, probability: np.ndarray, clusters: np.ndarray) 
     codes, classes = outcome.astype(np.int64), probability.shape[1]
     each = np.arange(classes)
     ranked = [ranking((codes == k).astype(np.float64), probability[:, k], clusters) for k in each]
-    per_cluster = np.column_stack([np.bincount(clusters, weights=column) for column in _rows(codes, probability).T])
+    per_cluster = _by_cluster(codes, probability, clusters)
 
     def measured(draws: np.ndarray) -> np.ndarray:
         against = np.array([one.measure(draws)[0] for one in ranked])
@@ -41,15 +41,18 @@ def figures(outcome: np.ndarray, probability: np.ndarray, clusters: np.ndarray) 
     return measured
 
 
-def _rows(codes: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """What each row adds: count, log loss, squares, right; per class true, predicted, both; per bin right less confidence."""
-    rows, each = np.arange(len(codes)), np.arange(probability.shape[1])
+def _by_cluster(codes: np.ndarray, probability: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """What each cluster adds: count, log loss, squares, right; per class true, predicted, both; per bin right less confidence."""
+    rows, classes = np.arange(len(codes)), range(probability.shape[1])
     loss = -np.log(np.clip(probability[rows, codes], _EPSILON, 1))
-    true, chosen = codes[:, None] == each, probability.argmax(axis=1)[:, None] == each
-    right, confidence = (true & chosen).any(axis=1), probability.max(axis=1)
-    in_bin = deciles(confidence)[:, None] == np.arange(BINS)
-    first = [np.ones(len(codes)), loss, ((probability - true) ** 2).sum(axis=1), right]
-    return np.column_stack([*first, true, chosen, true & chosen, in_bin * (right - confidence)[:, None]])
+    squares = (probability**2).sum(axis=1) - 2 * probability[rows, codes] + 1
+    chosen, confidence = probability.argmax(axis=1), probability.max(axis=1)
+    right = (chosen == codes).astype(np.float64)
+    first = [np.ones(len(codes)), loss, squares, right]
+    per_class = [np.where(hit, 1.0, 0.0) for hit in (*(codes == k for k in classes), *(chosen == k for k in classes))]
+    both = [right * (codes == k) for k in classes]
+    each = [np.bincount(clusters, weights=column) for column in (*first, *per_class, *both)]
+    return np.column_stack([*each, binned(clusters, deciles(confidence), right - confidence)])
 
 
 def _ratios(total: np.ndarray, classes: int) -> list[float]:

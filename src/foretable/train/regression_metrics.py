@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foretable.train.metrics import BINS, deciles
+from foretable.train.metrics import binned, deciles
 
 METRICS = (
     "spearman", "rmse", "mae", "r2", "mape", "calibration_ratio", "calibration_error", "mean_prediction", "mean_outcome"
@@ -44,18 +44,18 @@ def spearman(outcome: np.ndarray, prediction: np.ndarray) -> float:
     return correlation(ranks(outcome), ranks(prediction), np.ones(len(outcome)))
 
 
-def _rows(outcome: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """What each row adds to the metrics that are ratios of sums."""
+def _by_cluster(outcome: np.ndarray, prediction: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """What each cluster adds to the metrics that are ratios of sums."""
     error, centred = prediction - outcome, outcome - outcome.mean()
     known = outcome != 0
     relative = np.divide(np.abs(error), np.abs(outcome), out=np.zeros(len(outcome)), where=known)
-    in_bin = deciles(prediction)[:, None] == np.arange(BINS)
     first = [np.ones(len(outcome)), centred, centred**2, error**2, np.abs(error), relative, known, prediction, outcome, np.abs(outcome)]
-    return np.column_stack([*first, in_bin * error[:, None]])
+    each = [np.bincount(clusters, weights=column) for column in first]
+    return np.column_stack([*each, binned(clusters, deciles(prediction), error)])
 
 
 def _ratios(total: np.ndarray) -> list[float]:
-    """``METRICS`` after the first, from (weighted) totals of ``_rows``."""
+    """``METRICS`` after the first, from (weighted) totals of ``_by_cluster``."""
     count, centred, squares, error2, error, relative, known, predicted, observed, size = total[:10]
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = squares - centred * centred / count
@@ -86,7 +86,7 @@ def figures(outcome: np.ndarray, prediction: np.ndarray, clusters: np.ndarray) -
         Cluster of each row, 0 to n − 1, each occurring.
     """
     observed, predicted = ranks(outcome), ranks(prediction)
-    per_cluster = np.column_stack([np.bincount(clusters, weights=column) for column in _rows(outcome, prediction).T])
+    per_cluster = _by_cluster(outcome, prediction, clusters)
 
     def measured(draws: np.ndarray) -> np.ndarray:
         return np.array([correlation(observed, predicted, draws[clusters]), *_ratios(draws @ per_cluster)])

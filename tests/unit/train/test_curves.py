@@ -164,10 +164,9 @@ def test_the_index_is_the_sum_of_its_formula() -> None:
     reference, actual = np.array([0.0] * 60 + [1.0] * 40), np.array([0.0] * 30 + [1.0] * 50 + [np.nan] * 20)
     p, q = np.array([0.6, 0.4, 1e-4]), np.array([0.3, 0.5, 0.2])
     expected = ((q - p) * np.log(q / p)).sum()
-    assert stability(reference, actual, category=True) == pytest.approx(expected)
-    assert stability(reference, actual) == pytest.approx(expected)
-    assert stability(reference, reference) == 0
+    assert stability(reference, [actual], category=True) == pytest.approx([expected])
+    assert stability(reference, [actual, reference]) == pytest.approx([expected, 0])
     many = np.repeat(np.arange(50.0), np.arange(50, 0, -1))
-    assert stability(many, many[many != 49], category=True) < 0.01, "what is rare is one bin"
-    assert stability(np.full(10, np.nan), np.full(10, np.nan)) == 0
-    assert stability(np.full(10, np.nan), np.ones(10)) > 5
+    assert stability(many, [many[many != 49]], category=True)[0] < 0.01, "what is rare is one bin"
+    assert stability(np.full(10, np.nan), [np.full(10, np.nan)]) == [0]
+    assert stability(np.full(10, np.nan), [np.ones(10)])[0] > 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -16,6 +17,13 @@ from foretable.train.calibration import fit_sigmoid, logistic_line
 from foretable.train.evaluate import evaluate, measure
 from foretable.train.gate import compare
 from foretable.train.metrics import RANK, SUMS, ranking, roc_auc, sums
+from foretable.train.steady import steady
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    with steady():
+        yield
 
 
 def world(rows: int = 3000, seed: int = 0, digits: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -79,7 +87,7 @@ def test_one_newton_step_is_close_to_the_replicates_own_slope() -> None:
     y, p = world()
     summed = sums(y, p, 0.5)
     draws = np.bincount(np.random.default_rng(2).integers(len(y), size=len(y)), minlength=len(y)).astype(float)
-    step = summed.measure(draws @ summed.rows)[SUMS.index("calibration_slope")]
+    step = summed.measure(draws @ summed.by_cluster(np.arange(len(y))))[SUMS.index("calibration_slope")]
     copies = draws.astype(int)
     exact, _ = logistic_line(np.repeat(np.log(p / (1 - p)), copies), np.repeat(y, copies))
     assert step == pytest.approx(exact, abs=0.01)
