@@ -18,19 +18,21 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import foretable as ft
 from foretable.errors import DeclarationError
+from foretable.forms import Finish
+from foretable.forms.graph import onnx_of
 from foretable.progress import Progress, silent
 from foretable.registry.signature import Feature
-from foretable.train import sample as searching
+from foretable.train.estimators import FitInput
 from foretable.train.features import read_rows
 from foretable.train.fit import fit_candidate
-from foretable.train.linear import fit_linear
+from foretable.train.linear import fit_logistic
 from foretable.train.prepare import Prepared, prepare
-from foretable.train.sample import search_sample
 from foretable.train.split import TEST, TRAIN, VALIDATION
 from foretable.train.training_set import TrainingSet
 from foretable.train.trees import fit_trees
 
 Declare = Callable[..., ft.Model]
+Given = Callable[..., FitInput]
 LINEAR, TREES = ft.LogisticRegression(), ft.XGBoost(n_estimators=30, max_depth=4)
 BOTH = pytest.mark.parametrize("candidate", [LINEAR, TREES], ids=["linear", "trees"])
 
@@ -43,7 +45,7 @@ def prepared(connection: duckdb.DuckDBPyConnection, training: TrainingSet, decla
 def run(onnx: bytes, matrix: np.ndarray) -> np.ndarray:
     session = onnxruntime.InferenceSession(onnx)
     kind = np.float64 if session.get_inputs()[0].type == "tensor(double)" else np.float32
-    return session.run(["y"], {"x": matrix.astype(kind)})[0].reshape(-1)
+    return session.run(["y"], {"x": matrix.astype(kind)})[0][:, 0]
 
 
 @BOTH
@@ -61,11 +63,11 @@ def test_onnx_equals_the_estimator(
     assert np.isfinite(run(trained.artifacts["onnx"], strange)).all()
 
 
-def test_the_linear_model_is_scikit_learns_usual_pipeline(prepared: Prepared) -> None:
+def test_the_linear_model_is_scikit_learns_usual_pipeline(prepared: Prepared, given: Given) -> None:
     """Medians and indicators for NULLs, standardised numbers, one-hot categories, ridge."""
     train, features = prepared.rows(TRAIN), prepared.signature.features
     x, y = prepared.matrix[train], prepared.outcome[train]
-    fit = fit_linear(x, y, np.ones(len(y)), features, {"C": 0.3}, 0)
+    fit = fit_logistic(given(x, y, features, parameters={"C": 0.3}))
     numbers = [j for j, f in enumerate(features) if f.kind != "category"]
     categories = [j for j, f in enumerate(features) if f.kind == "category"]
     codes = [np.arange(len(features[j].vocabulary)) for j in categories]
@@ -77,7 +79,7 @@ def test_the_linear_model_is_scikit_learns_usual_pipeline(prepared: Prepared) ->
         ]
     )
     pipeline = make_pipeline(usual, LogisticRegression(C=0.3, tol=1e-10, max_iter=5000)).fit(x, y)
-    assert fit.margin(prepared.matrix) == pytest.approx(pipeline.decision_function(prepared.matrix), abs=2e-3)
+    assert fit.raw(prepared.matrix) == pytest.approx(pipeline.decision_function(prepared.matrix), abs=2e-3)
 
 
 def _gaps() -> object:
@@ -86,48 +88,48 @@ def _gaps() -> object:
     return MissingIndicator(error_on_new=False)
 
 
-def test_unseen_categories_have_no_weight_and_null_has_its_own() -> None:
+def test_unseen_categories_have_no_weight_and_null_has_its_own(given: Given) -> None:
     generator = np.random.default_rng(0)
     codes = generator.integers(-1, 3, 4000).astype(float)
     codes[codes == -1] = np.nan
     y = (generator.random(4000) < np.where(np.isnan(codes), 0.9, np.where(codes == 0, 0.1, 0.5))).astype(float)
     features = (Feature("plan", "category", ("a", "b", "c")),)
-    fit = fit_linear(codes[:, None], y, np.ones(4000), features, {}, 0)
-    null, a, b, unseen = fit.margin(np.array([[np.nan], [0.0], [1.0], [-1.0]]))
+    fit = fit_logistic(given(codes[:, None], y, features))
+    null, a, b, unseen = fit.raw(np.array([[np.nan], [0.0], [1.0], [-1.0]]))
     assert null > b > a
     assert unseen == pytest.approx(fit.estimator.intercept_[0])
-    assert run(fit.export(1.0, 0.0), np.array([[-1.0]]))[0] == pytest.approx(1 / (1 + np.exp(-unseen)))
+    assert run(onnx_of(fit.form(Finish("sigmoid")), 1), np.array([[-1.0]]))[0] == pytest.approx(1 / (1 + np.exp(-unseen)))
 
 
-def test_null_without_null_in_training_is_the_median() -> None:
+def test_null_without_null_in_training_is_the_median(given: Given) -> None:
     generator = np.random.default_rng(0)
     x = generator.normal(5, 2, (2000, 1))
     y = (generator.random(2000) < 1 / (1 + np.exp(5 - x[:, 0]))).astype(float)
-    fit = fit_linear(x, y, np.ones(2000), (Feature("x", "number"),), {}, 0)
-    assert fit.margin(np.array([[np.nan]])) == pytest.approx(fit.margin(np.median(x, axis=0)[None]))
+    fit = fit_logistic(given(x, y, (Feature("x", "number"),)))
+    assert fit.raw(np.array([[np.nan]])) == pytest.approx(fit.raw(np.median(x, axis=0)[None]))
 
 
-def test_trees_take_an_unseen_category_for_none_of_those_asked_for() -> None:
+def test_trees_take_an_unseen_category_for_none_of_those_asked_for(given: Given) -> None:
     """The first two categories are alike, so only the third is ever asked for."""
     generator = np.random.default_rng(0)
     codes = generator.integers(0, 3, 4000).astype(float)
     y = (generator.random(4000) < np.where(codes == 2, 0.95, 0.2)).astype(float)
     features = (Feature("plan", "category", ("a", "b", "c")),)
-    fit = fit_trees(codes[:, None], y, np.ones(4000), features, {"n_estimators": 1, "max_depth": 1}, 0)
-    unseen, first, _, third = fit.margin(np.array([[-1.0], [0.0], [1.0], [2.0]]))
+    fit = fit_trees(given(codes[:, None], y, features, parameters={"n_estimators": 1, "max_depth": 1}))
+    unseen, first, _, third = fit.raw(np.array([[-1.0], [0.0], [1.0], [2.0]]))
     assert unseen == first < third
-    assert run(fit.export(1.0, 0.0), np.array([[-1.0]]))[0] == pytest.approx(1 / (1 + np.exp(-unseen)), abs=1e-6)
+    assert run(onnx_of(fit.form(Finish("sigmoid")), 1), np.array([[-1.0]]))[0] == pytest.approx(1 / (1 + np.exp(-unseen)), abs=1e-6)
 
 
 @pytest.mark.parametrize("far", [1.7e9, 2.0**53])
-def test_features_far_from_zero_keep_their_precision(far: float) -> None:
+def test_features_far_from_zero_keep_their_precision(given: Given, far: float) -> None:
     features = (Feature("epoch", "number"), Feature("small", "number"))
     generator = np.random.default_rng(0)
     x = np.column_stack([far + generator.normal(0, 10, 3000), generator.normal(0, 1e-7, 3000)])
     y = (generator.random(3000) < 1 / (1 + np.exp(-(x[:, 0] - far) / 10))).astype(float)
-    fit = fit_linear(x, y, np.ones(3000), features, {}, 0)
-    native = 1 / (1 + np.exp(-fit.margin(x)))
-    assert np.abs(run(fit.export(1.0, 0.0), x) - native).max() < 1e-5
+    fit = fit_logistic(given(x, y, features))
+    native = 1 / (1 + np.exp(-fit.raw(x)))
+    assert np.abs(run(onnx_of(fit.form(Finish("sigmoid")), 2), x) - native).max() < 1e-5
     assert roc_auc_score(y, native) > 0.7
 
 
@@ -176,7 +178,7 @@ def test_only_validation_rows_calibrate(prepared: Prepared, declare: Declare) ->
 def test_the_search_tells_and_records_its_trials(prepared: Prepared, declare: Declare) -> None:
     told: list[Progress] = []
     candidate = ft.XGBoost(n_estimators=10, max_depth=ft.between(2, 6), learning_rate=ft.between(0.01, 0.5, log=True))
-    trained = fit_candidate(declare(), candidate, prepared, trials=4, listen=told.append)
+    trained = fit_candidate(declare(folds=1), candidate, prepared, trials=4, listen=told.append)
     assert [trial.trial for trial in trained.trials] == [0, 1, 2, 3]
     assert [progress.share for progress in told] == [0.25, 0.5, 0.75, 1.0]
     best = max(trained.trials, key=lambda trial: trial.value)
@@ -209,17 +211,5 @@ def test_a_misspelt_parameter_is_a_wrong_declaration(prepared: Prepared, declare
     assert "conftest.py" in caught.value.where
     with pytest.raises(DeclarationError, match="no parameter 'booster'"):
         fit_candidate(declare(), ft.XGBoost(booster="dart"), prepared, trials=1, listen=silent)
-    with pytest.raises(DeclarationError, match="rmse is no metric of a classification"):
-        fit_candidate(declare(gate=ft.Gate("rmse")), LINEAR, prepared, trials=1, listen=silent)
-
-
-def test_the_search_sample_keeps_the_rare_class_and_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "SEARCH_ROWS", 1000)
-    outcome = (np.random.default_rng(0).random(10_000) < 0.02).astype(float)
-    rows, weights = search_sample(outcome, 2, 0)
-    assert len(rows) == 1000 and len(set(rows.tolist())) == 1000
-    assert outcome[rows].sum() == outcome.sum()
-    assert (weights * outcome[rows]).sum() / weights.sum() == pytest.approx(outcome.mean())
-    assert weights.sum() == pytest.approx(10_000)
-    balanced, _ = search_sample((np.arange(10_000) % 2).astype(float), 2, 0)
-    assert len(balanced) == 1000
+    with pytest.raises(DeclarationError, match="'rmse' is no gate metric of a classification"):
+        declare(gate=ft.Gate("rmse"))
