@@ -64,20 +64,17 @@ def made(task: str = "classification", weight: float = 0.4, **changes: Any) -> T
     return replace(trained, **changes)
 
 
+def added(connection: Any, task: str = "classification", weight: float = 0.4, **changes: Any) -> Version:
+    """Add a version of ``churn``."""
+    training = TrainingSet("training.churn", "churn", ("id",), None, "churned", ("spend", "active", "plan"), "f00d", 500, 50, None, None)
+    trained = made(task, weight, **changes)
+    parity = Parity(rows=500, probes=10, max_difference=1e-9, tolerance=1e-5)
+    label = {"name": "training.churned", "fingerprint": "a1"}
+    lineage = {"sources": [{"name": "raw.orders", "rows": 7, "watermark": None}], "label": label}
+    return add_version(connection, trained, training, declaration="d1", code="c", parity=parity, seed=7, lineage=lineage)
+
+
 @pytest.fixture
 def add() -> Callable[..., Version]:
     """Adds a version of ``churn``: ``add(connection, weight=2.0, findings=…)``."""
-
-    def added(connection: Any, task: str = "classification", weight: float = 0.4, **changes: Any) -> Version:
-        training = TrainingSet(
-            "training.churn", "churn", ("id",), None, "churned", ("spend", "active", "plan"), "f00d", 500, 50, None, None
-        )
-        trained = made(task, weight, **changes)
-        parity = Parity(rows=500, probes=10, max_difference=1e-9, tolerance=1e-5)
-        lineage = {
-            "sources": [{"name": "raw.orders", "rows": 7, "watermark": None}],
-            "label": {"name": "training.churned", "fingerprint": "a1"},
-        }
-        return add_version(connection, trained, training, declaration="d1", code="c", parity=parity, seed=7, lineage=lineage)
-
     return added
