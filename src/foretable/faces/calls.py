@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from foretable.sql import DIALECT
 
 NAMES = (TokenType.VAR, TokenType.IDENTIFIER)
 OPENS = {TokenType.L_PAREN: 1, TokenType.L_BRACKET: 1, TokenType.L_BRACE: 1}
+EXPLAINED = re.compile(r"(?:\A|;)(?:\s|--[^\n]*\n|/\*.*?\*/)*(explain(?:\s+analyze)?)(?=\s+[a-z(])", re.IGNORECASE | re.DOTALL)
 DEPTH = {**OPENS, TokenType.R_PAREN: -1, TokenType.R_BRACKET: -1, TokenType.R_BRACE: -1}
 
 
@@ -44,9 +46,18 @@ class Call:
 def tokens_of(text: str) -> list[Token]:
     """The tokens of a text; none where it cannot be read: DuckDB will say why."""
     try:
-        return list(sqlglot.tokenize(text, dialect=DIALECT))
+        return list(sqlglot.tokenize(unexplained(text), dialect=DIALECT))
     except SqlglotError:
         return []
+
+
+def unexplained(text: str) -> str:
+    """The text with blanks for EXPLAIN, behind which sqlglot does not look; all else keeps its place."""
+
+    def blank(found: re.Match[str]) -> str:
+        return f"{found[0][: found.start(1) - found.start()]}{' ' * len(found[1])}"
+
+    return EXPLAINED.sub(blank, text)
 
 
 def last_call(text: str) -> Call | None:

@@ -12,7 +12,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from foretable.errors import UsageError
 from foretable.faces import bigquery, snowflake
-from foretable.faces.calls import last_call, tokens_of
+from foretable.faces.calls import last_call, tokens_of, unexplained
 from foretable.faces.facts import Models
 from foretable.sql import parse, render
 
@@ -89,7 +89,7 @@ def _statements(text: str) -> Iterator[tuple[str, int]]:
 def _scopes(statement: str) -> dict[str, list[list[str]]]:
     """For every row asked for, the tables of the query around it, of the query around that, and so on."""
     try:
-        tree = parse(statement)
+        tree = parse(unexplained(statement))
     except SqlglotError:
         return {"": []}
     found = {}

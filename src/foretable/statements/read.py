@@ -10,7 +10,7 @@ from foretable.declare.modelheader import ModelHeader, declares_model, model_hea
 from foretable.declare.statement import Header, Option, Statement, dotted, header, options, statements
 from foretable.errors import UsageError, nearest
 
-OURS = re.compile(r"\b(dynamic\s+tables?|models?)\b", re.IGNORECASE)
+OURS = re.compile(r"\b(dynamic\s+tables?|(create|replace|drop|desc|describe)\s+model|show\s+models)\b", re.IGNORECASE)
 ACTIONS = ("SUSPEND", "RESUME", "REFRESH", "SET")
 ALTER = "ALTER DYNAMIC TABLE layer.name SUSPEND, RESUME, REFRESH, REFRESH FULL, or SET TARGET_LAG = '1 hour'"
 DROP = "DROP DYNAMIC TABLE layer.name"

@@ -67,6 +67,13 @@ def nobody(_):
             "WITH a AS (SELECT 1 AS x), m AS MODEL churn SELECT m!PREDICT(*) FROM a",
             "WITH a AS (SELECT 1 AS x) SELECT predict_churn(a) FROM a",
         ),
+        ("-- why\nexplain analyze SELECT churn!PREDICT(*) FROM a", "-- why\nexplain analyze SELECT predict_churn(a) FROM a"),
+        ("COPY (SELECT churn!PREDICT(*) FROM a) TO 'x.csv'", "COPY (SELECT predict_churn(a) FROM a) TO 'x.csv'"),
+        ("SELECT 1; EXPLAIN SELECT churn!EXPLAIN(*) FROM a", "SELECT 1; EXPLAIN SELECT explain_churn(a) FROM a"),
+        (
+            "SELECT churn!PREDICT(*) FROM a UNION SELECT churn!PREDICT(*) FROM b",
+            "SELECT predict_churn(a) FROM a UNION SELECT predict_churn(b) FROM b",
+        ),
         ("CREATE TABLE x AS SELECT churn!PREDICT(*) AS p FROM a", "CREATE TABLE x AS SELECT predict_churn(a) AS p FROM a"),
     ],
 )
@@ -127,6 +134,7 @@ def test_backquotes():
         ("SELECT churn!PREDICT(*) FROM a, b", "may be the row of several tables: a, b"),
         ("SELECT churn!PREDICT(*) FROM a JOIN b USING (x)", "several tables"),
         ("SELECT churn!PREDICT(*)", "not clear which row"),
+        ("UPDATE a SET x = churn!PREDICT(*)", "not clear which row"),
         ("SELECT churn!PREDICT(*) FROM (SELECT 1)", "a query without a name"),
         ("SELECT churn!PREDICT(*) FROM a WHERE TABLE TABLE", "not clear which row"),
         ("SELECT churn!PREDICT() FROM a", "about no row"),
