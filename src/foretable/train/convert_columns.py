@@ -236,9 +236,14 @@ def _plain(encoder: Any, unknown: str) -> None:
 
 
 def _texts(encoder: Any, symbols: Iterable[Symbol]) -> list[Text]:
-    texts = [symbol for symbol in symbols if isinstance(symbol, Text)]
+    """The texts that an encoder was fitted to: each category that it knows must be one that SQL can tell apart."""
+    kind, texts = type(encoder).__name__, [symbol for symbol in symbols if isinstance(symbol, Text)]
     if len(texts) != encoder.n_features_in_:
-        refuse(f"{type(encoder).__name__} of a column that is no text is not converted", "cast such a column to VARCHAR")
+        refuse(f"{kind} of a column that is no text is not converted", "cast such a column to VARCHAR")
+    for text, categories in zip(texts, encoder.categories_, strict=True):
+        for category in categories:
+            if not _is_missing(category) and category not in text.words:
+                refuse(f"{kind} knows the category {category!r}, which the vocabulary lacks", "give all categories of the fit, as texts")
     return texts
 
 

@@ -136,7 +136,19 @@ def fitter(model: Model, candidate: Candidate) -> Fitter:
     if model.monotone and (not family.monotone or model.task == "multiclass"):
         what = f"{candidate.name} cannot keep a column monotone in a {model.task} model"
         raise _wrong(model, what, "leave monotone= out, or take RandomForest or XGBoost for two classes or a number")
-    return lambda given: family.fit(_checked(given))
+    return lambda given: _fitted(family, candidate, _checked(given))
+
+
+def _fitted(family: Family, candidate: Candidate, given: FitInput) -> Fit:
+    """What the library says of a value that it does not take is said of the declaration."""
+    try:
+        return family.fit(given)
+    except ValueError as error:
+        raise TrainingError(
+            f"model {given.model.name}: {candidate.name} cannot be fitted with {dict(given.parameters)}: {error}",
+            where=str(given.model.origin),
+            hint="correct the parameter that it names",
+        ) from error
 
 
 def _check_objective(model: Model, candidate: Candidate, objectives: Iterable[Any]) -> None:

@@ -75,6 +75,7 @@ BOOSTED = [
     GradientBoostingClassifier(**SMALL, loss="exponential"),
     GradientBoostingRegressor(**SMALL),
     GradientBoostingRegressor(**SMALL, loss="huber"),
+    GradientBoostingRegressor(**SMALL, init="zero"),
 ]
 RANDOM = np.random.default_rng(11)
 ROWS = 500
@@ -295,6 +296,14 @@ def test_what_has_no_answer_to_null_is_refused() -> None:
 def test_other_columns_are_told() -> None:
     estimator = make_pipeline(plain(ONE_HOT), clone(TREES[6])).fit(FRAME, OUTCOME["binary"])
     refused(estimator, "other columns: amount, price", columns={**{k: v for k, v in COLUMNS.items() if k != "amount"}, "price": "number"})
+
+
+def test_a_category_that_sql_could_not_tell_apart_is_refused() -> None:
+    """It would be unseen there, in silence; and a number is no text."""
+    estimator = make_pipeline(plain(ONE_HOT), clone(TREES[6])).fit(FRAME, OUTCOME["binary"])
+    refused(estimator, "knows the category 'c', which the vocabulary lacks", columns=COLUMNS | {"plan": ("a", "b")})
+    numbered = make_pipeline(plain(ONE_HOT), clone(TREES[6])).fit(FRAME.assign(plan=CODES), OUTCOME["binary"])
+    refused(numbered, "knows the category", columns=COLUMNS | {"plan": ("0.0", "1.0", "2.0")})
 
 
 def test_a_mean_of_calibrated_models_is_refused() -> None:

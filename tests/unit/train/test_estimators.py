@@ -307,3 +307,19 @@ def test_a_class_without_rows_is_told(given: Given, task: Task, classes: int, lo
         made = given(np.arange(6.0)[:, None], outcome, (Feature("x", "number"),), task=task, gate=ft.Gate(), classes=classes)
         with pytest.raises(TrainingError, match=f"class {lost} has no row"):
             fitter(made.model, candidate)(made)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "named"),
+    [
+        (ft.LogisticRegression(C=-1.0), "'C' parameter"),
+        (ft.RandomForest(max_depth=0), "max_depth"),
+        (ft.XGBoost(subsample=7.0), "subsample"),
+    ],
+)
+def test_a_value_that_the_library_does_not_take_is_told_as_a_wrong_declaration(
+    given: Given, world: World, candidate: Candidate, named: str
+) -> None:
+    with pytest.raises(TrainingError, match=f"{candidate.name} cannot be fitted with .*{named}") as caught:
+        fitted(given, world, "classification", candidate)
+    assert "conftest.py" in caught.value.where
