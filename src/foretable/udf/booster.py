@@ -32,7 +32,7 @@ def booster_answer(signature: Signature, form: bytes, booster: bytes) -> Answer:
     WarehouseError
         It is no booster of trees, or not the one of this form.
     """
-    plain = from_bytes(form)
+    plain = from_bytes(form, signature.features)
     if not isinstance(plain, Trees):
         raise _refused("the version is a linear model")
     model = open_booster(booster, plain)

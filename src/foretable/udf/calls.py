@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from sqlglot import exp
 
 from foretable import sql
-from foretable.forms.expression import expression
+from foretable.forms.expression import expression, raw_expression
+from foretable.forms.expression_finish import finished
 from foretable.forms.form import Form
 from foretable.registry.signature import TYPES, Feature, Signature
 from foretable.udf.dispatch import EXPLAIN, ONCE, SCORE, SCORES
@@ -48,13 +50,34 @@ def answer(answers: Answers, caller: str, *, once: bool = False) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=wrong, true=told) for wrong, told in mistakes], default=found)
 
 
+_WEIGHTS = """
+SELECT list_transform([$raws], lambda foretable_r : CASE
+    WHEN isfinite(list_max(foretable_r)) AND list_count(foretable_r) = len(foretable_r)
+    THEN list_transform(foretable_r, lambda foretable_v : exp(foretable_v - list_max(foretable_r))) END)[1]
+"""
+_SHARES = """
+SELECT list_transform([$weights], lambda foretable_s :
+    list_transform(foretable_s, lambda foretable_v : foretable_v / list_sum(foretable_s)))[1]
+"""
+
+
 def in_sql(signature: Signature, form: Form, columns: Sequence[exp.Expr]) -> exp.Expr:
-    """The expression of a form over columns of the types of the signature."""
+    """The answer of a form over columns of the types of the signature: a DOUBLE, or the DOUBLE[] of a multiclass model."""
+    if form.finish.link == "softmax":
+        # Over a list: a raw output is written once, not for every two classes, which made queries of seconds to plan.
+        raws = finished(replace(form.finish, link="identity"), raw_expression(form, signature, columns))
+        return filled(_SHARES, weights=filled(_WEIGHTS, raws=exp.Array(expressions=raws)))
     found = expression(form, signature, columns)
     if signature.task != "multiclass":
         return found[0]
     # One class without a probability leaves none for the others.
     return exp.case().when(exp.Is(this=found[0].copy(), expression=exp.null()), exp.null()).else_(exp.Array(expressions=found))
+
+
+def filled(template: str, **parts: exp.Expr) -> exp.Expr:
+    """The expression of a ``SELECT``, with a tree for each ``$name``."""
+    found: exp.Expr = sql.parse(sql.statement(template, **parts)).expressions[0]
+    return found
 
 
 def reasons(signature: Signature, key: str, wanted: exp.Expr, caller: str) -> exp.Expr:

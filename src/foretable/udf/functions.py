@@ -89,7 +89,7 @@ def install_macros(connection: duckdb.DuckDBPyConnection, model: str, version: i
     suffix = name.removeprefix(f"predict_{model}")
     executor = _executor(connection, model, version)
     if executor == "sql":
-        answers = Answers(signature, form=from_bytes(read_artifact(connection, model, version, "form")))
+        answers = Answers(signature, form=from_bytes(read_artifact(connection, model, version, "form"), signature.features))
     else:
         answers = Answers(signature, version_key(model, version, stored.signature, hashes, executor))
     keys = {

@@ -44,7 +44,7 @@ def _shapley(signature: Signature, content: bytes) -> Answer:
     from foretable.forms.shapley import exact
     from foretable.forms.store import from_bytes
 
-    form = from_bytes(content)
+    form = from_bytes(content, signature.features)
 
     def answer(columns: Columns) -> np.ndarray:
         found: np.ndarray = exact(form, encode(columns, signature.features))

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from foretable import sql
 from foretable.registry.signature import Signature
-from foretable.udf.calls import ROW, Answers, answer, reasons
+from foretable.udf.calls import ROW, Answers, answer, filled, reasons
 from foretable.udf.explained import REASON
 
 _SCORED = "foretable_scored"
@@ -112,21 +112,16 @@ def _number(value: float) -> exp.Expr:
 
 
 def _class(signature: Signature, found: exp.Expr) -> exp.Expr:
-    made = _expression(_CLASS, classes=_classes(signature))
-    return _expression(_FROM_LIST, answer=found, made=made)
+    made = filled(_CLASS, classes=_classes(signature))
+    return filled(_FROM_LIST, answer=found, made=made)
 
 
 def _probabilities(signature: Signature, found: exp.Expr) -> exp.Expr:
-    return _expression(_MAP, classes=_classes(signature), answer=found)
+    return filled(_MAP, classes=_classes(signature), answer=found)
 
 
 def _classes(signature: Signature) -> exp.Expr:
     return exp.Array(expressions=[exp.Literal.string(each) for each in signature.classes])
-
-
-def _expression(template: str, **parts: exp.Expr) -> exp.Expr:
-    found: exp.Expr = sql.parse(sql.statement(template, **parts)).expressions[0]
-    return found
 
 
 def _create(name: str, parameters: Sequence[str | exp.Expr], body: exp.Expr, *properties: exp.Expr) -> str:

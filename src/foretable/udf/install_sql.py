@@ -1,0 +1,38 @@
+"""Macros of a model that any DuckDB client can call: nothing in them but SQL."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from foretable import sql
+from foretable.forms.expression_query import model_query
+from foretable.forms.form import Form
+from foretable.registry.signature import Signature
+from foretable.udf.calls import ROW, Answers, answer
+
+
+def sql_macros(signature: Signature, form: Form, version: int) -> tuple[str, list[str]]:
+    """The name ``<model>_sql`` and what creates it, by row and by table.
+
+    Parameters
+    ----------
+    signature
+        What the version reads and gives.
+    form
+        The model.
+    version
+        Its number.
+    """
+    name = f"{signature.model}_sql"
+    table = exp.Anonymous(this="query_table", expressions=[exp.column("input")])
+    by_table = model_query(form, signature, version, exp.Table(this=table))
+    returns = exp.Properties(expressions=[exp.ReturnsProperty(this=exp.Schema(this=exp.var("TABLE")), is_table=True)])
+    return name, [
+        _create(name, ROW, answer(Answers(signature, form=form), name)),
+        _create(name, "input", by_table, returns),
+    ]
+
+
+def _create(name: str, parameter: str, body: exp.Expr, properties: exp.Properties | None = None) -> str:
+    named = exp.UserDefinedFunction(this=sql.table(f"main.{name}"), expressions=[exp.to_identifier(parameter)], wrapped=True)
+    return sql.render(exp.Create(kind="MACRO", replace=True, this=named, expression=body, properties=properties))
