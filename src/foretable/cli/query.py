@@ -1,4 +1,4 @@
-"""Commands that answer in rows: sql, export."""
+"""Commands that answer in rows: sql, export table."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from foretable.cli import console, files, workspace
 from foretable.cli.app import app
+from foretable.cli.export_model import exports
 from foretable.cli.options import Csv, Json, TableName
 from foretable.errors import UsageError
 
@@ -61,8 +62,8 @@ def sql_(
             prompt.show(desk, sys.stdin.read() if query is None or query == "-" else query)
 
 
-@app.command()
-def export(
+@exports.command(name="table")
+def export_table(
     table: TableName,
     to: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write this file; by default standard output.", show_default=False)

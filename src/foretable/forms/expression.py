@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from foretable import sql
 from foretable.forms.expression_finish import finished
 from foretable.forms.expression_linear import linear_outputs
-from foretable.forms.form import Form, Linear
+from foretable.forms.expression_trees import tree_columns, tree_outputs, unless_empty
+from foretable.forms.form import Form, Linear, Trees
 from foretable.registry.signature import Signature
 
 
@@ -38,4 +40,13 @@ def raw_expression(form: Form, signature: Signature, columns: Sequence[exp.Expr]
     """The raw outputs, before ``form.finish``; see ``expression``."""
     if isinstance(form, Linear):
         return linear_outputs(form, signature.features, columns)
-    raise NotImplementedError
+    return [_layered(form, output, columns, signature) for output in range(form.outputs)]
+
+
+def _layered(form: Trees, output: int, columns: Sequence[exp.Expr], signature: Signature) -> exp.Expr:
+    """A subquery, so that what hundreds of branches read is made ready once: a category's code, a number without NaN."""
+    ready = tree_columns(form, signature.features, columns)
+    names = [sql.column(f"c{i}", "ready") for i in range(len(ready))]
+    rows = exp.select(*(exp.alias_(value, f"c{i}", quoted=True) for i, value in enumerate(ready))).subquery("ready", copy=False)
+    raw = tree_outputs(form, signature.features, names)[output]
+    return unless_empty(exp.select(raw, copy=False).from_(rows, copy=False).subquery(copy=False), columns)

@@ -65,5 +65,5 @@ def _exponential(value: exp.Expr) -> exp.Expr:
 
 
 def _over(numerator: exp.Expr, denominator: exp.Expr) -> exp.Expr:
-    # Both are floating point, and the denominator is never 0: no dialect needs to guard or cast this division.
-    return exp.Div(this=numerator, expression=exp.Paren(this=denominator), typed=False, safe=True)
+    # Both are floating point and the denominator is never 0: a dialect has nothing to cast or to guard.
+    return exp.Div(this=numerator, expression=exp.Paren(this=denominator), typed=True, safe=False)

@@ -31,10 +31,20 @@ def linear_outputs(form: Linear, features: Sequence[Feature], columns: Sequence[
     columns
         A DOUBLE, BOOLEAN or VARCHAR expression per feature.
     """
-    return [_output(form, k, features, columns) for k in range(form.outputs)]
+    return [unless_unknown(sum_, columns) for sum_ in linear_sums(form, features, columns)]
 
 
-def _output(form: Linear, k: int, features: Sequence[Feature], columns: Sequence[exp.Expr]) -> exp.Expr:
+def unless_unknown(sum_: exp.Expr, columns: Sequence[exp.Expr]) -> exp.Expr:
+    """NULL for a sum that is NaN, or of nothing but NULLs. The first question is on the sum, so DuckDB makes that one first, once."""
+    return choose(exp.null(), (is_number(sum_), choose(sum_.copy(), (all_null(columns), exp.null()))))
+
+
+def linear_sums(form: Linear, features: Sequence[Feature], columns: Sequence[exp.Expr]) -> list[exp.Expr]:
+    """The sums behind ``linear_outputs``, which an empty row has too; NaN where infinities cancel."""
+    return [_sum(form, k, features, columns) for k in range(form.outputs)]
+
+
+def _sum(form: Linear, k: int, features: Sequence[Feature], columns: Sequence[exp.Expr]) -> exp.Expr:
     folded = np.abs(form.per_unit[k] * form.mean) <= FOLDED
     offset = form.offset[k] - np.sum(np.where(folded, form.per_unit[k] * form.mean, 0.0))
     shifts = np.where(folded, 0.0, form.mean)
@@ -47,8 +57,7 @@ def _output(form: Linear, k: int, features: Sequence[Feature], columns: Sequence
         else:
             term = _boolean if feature.kind == "boolean" else _number
             terms.append(term(column, float(form.per_unit[k, j]), float(shifts[j]), float(gaps[j])))
-    sum_ = total(terms)
-    return choose(exp.null(), (is_number(sum_), choose(sum_.copy(), (all_null(columns), exp.null()))))
+    return total(terms)
 
 
 def _number(column: exp.Expr, weight: float, shift: float, gap: float) -> exp.Expr:

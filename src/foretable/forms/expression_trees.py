@@ -28,7 +28,8 @@ def tree_outputs(form: Trees, features: Sequence[Feature], encoded: Sequence[exp
     boolean = [features[column.feature].kind == "boolean" for column in form.columns]
     for tree in form.trees:
         for position, target in enumerate(tree.targets):
-            terms[target].append(_nested(tree, position, form.strict, encoded, boolean))
+            # To some databases all these constants are decimals.
+            terms[target].append(exp.cast(_nested(tree, position, form.strict, encoded, boolean), "DOUBLE"))
     return [total(each) for each in terms]
 
 
@@ -75,7 +76,7 @@ def _nested(tree: Tree, position: int, strict: bool, encoded: Sequence[exp.Expr]
             return number(tree.value[node, position])
         value, left, right = encoded[tree.column[node]], at(tree.left[node]), at(tree.right[node])
         if boolean[tree.column[node]]:
-            yes, no = (left if is_below else right for is_below in (1.0 < ends[node], 0.0 < ends[node]))
+            yes, no = (right if at_value >= ends[node] else left for at_value in (1.0, 0.0))
             return _either(value, yes, no, left if tree.missing_left[node] else right)
         if np.isnan(ends[node]):
             return choose(left if tree.missing_left[node] else right, (exp.Not(this=is_null(value)), left))
