@@ -17,7 +17,10 @@ from foretable.cli import console, files, workspace
 from foretable.errors import ForetableError, UsageError
 
 STOPPED = 130
-GROUPS = ("start", "read", "refresh", "schedule", "query", "models", "compare", "data", "worlds", "storage")
+GROUPS = (
+    *("start", "read", "refresh", "schedule", "query", "models", "models_list", "models_show", "models_transfer", "compare"),
+    *("data", "worlds", "storage"),
+)
 
 app = typer.Typer(
     name="foretable",
