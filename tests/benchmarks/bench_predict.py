@@ -11,12 +11,13 @@ from typing import Any
 
 import duckdb
 import numpy as np
+from boosted import boosted, trained
 
 from foretable.registry import add_version, promote
 from foretable.registry.signature import Feature, Signature
 from foretable.train.result import Parity, Trained
 from foretable.train.training_set import TrainingSet
-from foretable.train.trees import TreeFit, fit_trees
+from foretable.train.trees import TreeFit
 from foretable.udf import connect
 from foretable.warehouse import ensure_catalog
 
@@ -63,11 +64,11 @@ def _model(connection: duckdb.DuckDBPyConnection) -> TreeFit:
     matrix = np.column_stack(list(connection.execute(f"SELECT {', '.join(NAMES)} FROM rows LIMIT 50000").fetchnumpy().values()))
     noise = np.random.default_rng(0).normal(size=len(matrix))
     outcome = (matrix[:, 0] * matrix[:, 1] + matrix[:, 2:].sum(axis=1) / 3 + noise > 0).astype(np.float64)
-    fitted = fit_trees(matrix, outcome, np.ones(len(matrix)), features, {"n_estimators": TREES, "max_depth": DEPTH}, 0)
+    fitted = boosted(matrix, outcome, features, n_estimators=TREES, max_depth=DEPTH)
     signature = Signature("bench", "classification", features, "label")
-    trained = Trained("XGBoost", {}, signature, {"onnx": fitted.export(1.0, 0.0)}, "onnx", (), (), fitted.margin)
+    version = Trained(signature=signature, **trained(fitted, len(features)))
     training = TrainingSet("rows", "bench", ("id",), None, "label", tuple(NAMES), "", len(matrix), int(outcome.sum()), None, None)
-    add_version(connection, trained, training, declaration="", code="", parity=Parity(0, 0, 0.0, 0.0), seed=0)
+    add_version(connection, version, training, declaration="", code="", parity=Parity(0, 0, 0.0, 0.0), seed=0)
     promote(connection, "bench", 1, reason="benchmark")
     return fitted
 
@@ -77,8 +78,8 @@ def _ways(connection: duckdb.DuckDBPyConnection, fitted: TreeFit) -> dict[str, t
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
-    session = onnxruntime.InferenceSession(fitted.export(1.0, 0.0), options, providers=["CPUExecutionProvider"])
-    booster = fitted.booster
+    session = onnxruntime.InferenceSession(trained(fitted, len(NAMES))["artifacts"]["onnx"], options, providers=["CPUExecutionProvider"])
+    booster = fitted.estimator
     table = connection.execute(f"SELECT {', '.join(NAMES)} FROM rows").fetchnumpy()
     matrix = np.ascontiguousarray(np.column_stack([table[name] for name in NAMES]), dtype=np.float32)
 

@@ -159,7 +159,7 @@ def _rivals(folder: Path, filled: Path, scale: int) -> list[Line]:
     fitted, clock = world.make(filled), _Clock()
     with world.connect() as connection:
         export(connection, folder / "files")
-        frames = Frames(folder / "files", fitted.booster, START)
+        frames = Frames(folder / "files", fitted.estimator, START)
         for _ in range(REPEATS[scale]):
             clock.time("rebuild", lambda: rebuild(connection, START))
             clock.time("pandas, full rebuild", frames.pandas)

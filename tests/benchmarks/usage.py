@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+from boosted import boosted, trained
 
 from foretable.compile import Graph, compile_project
 from foretable.declare.load import load_project
@@ -20,7 +21,7 @@ from foretable.registry import add_version, promote
 from foretable.registry.signature import Feature, Signature
 from foretable.train.result import Parity, Trained
 from foretable.train.training_set import TrainingSet
-from foretable.train.trees import TreeFit, fit_trees
+from foretable.train.trees import TreeFit
 from foretable.udf import connect
 from foretable.warehouse import ensure_catalog
 
@@ -254,11 +255,11 @@ def register_model(connection: duckdb.DuckDBPyConnection, layer: str) -> TreeFit
     noise = np.random.default_rng(0).normal(size=matrix.shape)
     scaled = (matrix / (matrix.std(axis=0) + 1e-9) + noise)[:, ::4].sum(axis=1)
     outcome = (scaled > np.median(scaled)).astype(np.float64)
-    fitted = fit_trees(matrix, outcome, np.ones(len(matrix)), declared, {"n_estimators": TREES, "max_depth": DEPTH}, 0)
+    fitted = boosted(matrix, outcome, declared, n_estimators=TREES, max_depth=DEPTH)
     signature = Signature("active", "classification", declared, "active")
-    trained = Trained("XGBoost", {}, signature, {"onnx": fitted.export(1.0, 0.0)}, "onnx", (), (), fitted.margin)
+    version = Trained(signature=signature, **trained(fitted, len(declared)))
     training = TrainingSet("sample", "active", ("customer_id",), None, "active", tuple(FEATURES), "", len(matrix), 0, None, None)
-    add_version(connection, trained, training, declaration="", code="", parity=Parity(0, 0, 0.0, 0.0), seed=0)
+    add_version(connection, version, training, declaration="", code="", parity=Parity(0, 0, 0.0, 0.0), seed=0)
     promote(connection, "active", 1, reason="benchmark")
     connection.execute("CREATE SCHEMA IF NOT EXISTS rebuilt")
     return fitted
