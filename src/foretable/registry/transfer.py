@@ -63,7 +63,7 @@ def export_version(connection: duckdb.DuckDBPyConnection, reference: str, path: 
 
     version = resolve(connection, reference)
     artifacts = read_artifacts(connection, version.model, version.version)
-    rows = golden_rows(version.signature, from_bytes(artifacts["form"]) if "form" in artifacts else None)
+    rows = golden_rows(version.signature, from_bytes(artifacts["form"], version.signature.features) if "form" in artifacts else None)
     answers = answers_in_sql(connection, version.signature, version.version, rows)
     target = Path(path)
     if target.is_dir():
@@ -108,7 +108,7 @@ def import_version(connection: duckdb.DuckDBPyConnection, path: str | Path, name
     check_rowwise(signature, given["onnx"], rows, str(source))
     artifacts = {"onnx": given["onnx"]}
     if "form" in given:
-        form = from_bytes(given["form"])
+        form = from_bytes(given["form"], signature.features)
         _same_model(signature, onnx_of(form, width), rows, expected, source)
         artifacts |= {"form": given["form"], "explain": contribution_graph(form, width)}
     executor = "sql" if document.get("executor") == "sql" and "form" in given else "onnx"
