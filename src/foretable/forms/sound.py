@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from foretable.forms.form import FIRST_SLOT, Finish, Form, Linear, Tree, Trees
+from foretable.registry.signature import Feature
 
 LINKS = ("identity", "sigmoid", "exp", "softmax")
 
@@ -13,6 +16,16 @@ def flaw(form: Form) -> str | None:
     """What is wrong with a form, in a few words, or nothing."""
     wrong = _finish_flaw(form.finish, form.outputs) if form.outputs else "it has no output"
     return wrong or (_linear_flaw(form) if isinstance(form, Linear) else _trees_flaw(form))
+
+
+def misfit(form: Form, features: Sequence[Feature]) -> str | None:
+    """Where a sound form does not fit the features of a signature, in a few words, or nowhere."""
+    slots = {j: FIRST_SLOT + len(feature.vocabulary) for j, feature in enumerate(features) if feature.kind == "category"}
+    if isinstance(form, Linear):
+        fits = len(form.mean) == len(features) and {j: weights.shape[1] for j, weights in form.per_level.items()} == slots
+    else:
+        fits = all(c.feature < len(features) and (c.table is None or slots.get(c.feature) == len(c.table)) for c in form.columns)
+    return None if fits else "it reads other features, or other categories, than the version's signature has"
 
 
 def _finish_flaw(finish: Finish, outputs: int) -> str | None:

@@ -6,14 +6,15 @@ import base64
 import binascii
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from foretable.errors import WarehouseError
 from foretable.forms.form import Column, Finish, Form, Linear, Tree, Trees
-from foretable.forms.sound import flaw
+from foretable.forms.sound import flaw, misfit
+from foretable.registry.signature import Feature
 
 MAGIC = b"foretable form 1\n"
 LARGEST = 1 << 29
@@ -37,13 +38,20 @@ def to_bytes(form: Form) -> bytes:
     return MAGIC + zlib.compress(text.encode(), 6)
 
 
-def from_bytes(content: bytes) -> Form:
+def from_bytes(content: bytes, features: Sequence[Feature] | None = None) -> Form:
     """Read back what ``to_bytes`` wrote.
+
+    Parameters
+    ----------
+    content
+        The bytes, from anywhere.
+    features
+        Those of the signature, where the form is to answer for it.
 
     Raises
     ------
     WarehouseError
-        The bytes are not a form, or it does not hold together.
+        The bytes are not a form, it does not hold together, or it does not fit the features.
     """
     if not content.startswith(MAGIC):
         _refuse("it does not begin as one, or was written by a later foretable")
@@ -61,7 +69,7 @@ def from_bytes(content: bytes) -> Form:
         binascii.Error,
     ) as error:
         _refuse(f"{type(error).__name__}: {error}"[:200])
-    _refuse(flaw(form))
+    _refuse(flaw(form) or (misfit(form, features) if features is not None else None))
     return form
 
 

@@ -17,6 +17,7 @@ from foretable.errors import WarehouseError
 from foretable.forms import Column, Finish, Trees, store
 from foretable.forms.evaluate import answer
 from foretable.forms.graph import onnx_of
+from foretable.registry.signature import Feature
 
 LINKS = [("linear", 1, "knots"), ("linear", 3, "softmax"), ("trees", 1, "sigmoid"), ("trees", 4, "identity")]
 
@@ -135,6 +136,20 @@ def test_weights_that_do_not_hold_together_are_refused(some: Any, name: str) -> 
     LINEAR[name](content)
     with pytest.raises(WarehouseError, match=r"not the form of a model"):
         store.from_bytes(written(content))
+
+
+def test_a_form_answers_for_its_own_features_only(some: Any) -> None:
+    categories = [Feature("e", "category", ("a", "b", "c")), Feature("f", "category", ("a", "b"))]
+    features = [*(Feature(name, "number") for name in "abcd"), *categories]
+    others = [features[:5], [*features[:4], *categories[::-1]], [*features[:5], Feature("f", "number")]]
+    for kind in ("linear", "trees"):
+        content = store.to_bytes(some.form(kind, 1, "sigmoid", 0))
+        store.from_bytes(content, features)
+        for other in others:
+            with pytest.raises(WarehouseError, match="other features"):
+                store.from_bytes(content, other)
+    with pytest.raises(WarehouseError, match="other features"):
+        store.from_bytes(store.to_bytes(some.form("linear", 1, "sigmoid", 0)), [*features, Feature("g", "number")])
 
 
 def test_a_form_that_does_not_hold_together_is_not_written(some: Any) -> None:
