@@ -90,6 +90,8 @@ def test_rows_of_one_entity_are_one_piece_of_evidence() -> None:
     clusters = np.repeat(np.arange(3), 100)
     outcome = np.repeat([0.0, 1.0, 1.0], 100)
     score = np.repeat([0.1, 0.5, 0.9], 100) + np.random.default_rng(0).normal(0, 0.01, 300)
+    mixed = np.random.default_rng(1).permutation(300)
+    clusters, outcome, score = clusters[mixed], outcome[mixed], score[mixed]
     assert permutation_test("classification", outcome, score, np.arange(300), seed=0)[0] < 0.01
     assert permutation_test("classification", outcome, score, clusters, seed=0)[0] == pytest.approx(1 / 3, abs=0.05)
 

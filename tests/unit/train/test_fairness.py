@@ -85,6 +85,8 @@ def test_a_gap_that_may_be_beyond_the_limit_is_a_warning() -> None:
     assert [f.severity for f in findings] == ["warning"]
     assert "cannot be ruled out" in findings[0].message
     assert judged(y, p, gender, {"tpr": gap.high + 0.01})[1] == ()
+    assert gap.low < gap.value / 2
+    assert [f.severity for f in judged(y, p, gender, {"tpr": gap.value / 2})[1]] == ["refused"], "the gap itself must be within"
 
 
 def test_small_groups_are_shown_and_not_judged() -> None:

@@ -104,6 +104,8 @@ def test_probabilities_that_are_off_are_refused() -> None:
     error = next(e for e in off(0.0) if e.metric == "calibration_error")
     (close,) = calibration(Gate("roc_auc", calibration_error=(error.value + error.high) / 2), off(0.0))
     assert close.severity == "warning" and "cannot be ruled out" in close.message
+    within = Gate("roc_auc", calibration_error=(error.low + error.value) / 2)
+    assert calibration(within, off(0.0))[0].severity == "refused", "the error itself must be within"
     assert calibration(Gate("roc_auc", calibration_error=0.05), ())[0].severity == "refused"
 
 

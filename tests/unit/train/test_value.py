@@ -176,3 +176,12 @@ def test_the_interval_of_the_worth_covers_what_the_threshold_brings_on_average()
         found = worth(value, y, p, None, np.full(400, 0.3), np.arange(400), seed)
         inside += int(found.low / 400 <= truth <= found.high / 400)
     assert 52 <= inside <= 60
+
+
+def test_segments_that_share_a_capacity_are_looked_at_again() -> None:
+    """South acts on nobody once north has moved, and so leaves room for north to move again."""
+    y, p = np.array([1.0, 0, 0, 1, 1, 1]), np.array([0.2, 0.1, 0.5, 0.4, 0.6, 0.3])
+    segments = np.array(["south", "north", "north", "south", "south", "south"], dtype=object)
+    offered = offers(Value(1, 4, -2, 5, capacity=2), y, p, None, 0)
+    cuts = best_cuts(offered, segments, ["north", "south"], offered.best(np.ones(6))[0])
+    assert offered.total(np.array([cuts[segment] for segment in segments]), np.ones(6)) == 28
