@@ -60,14 +60,16 @@ class Scratch:
             self._stubs.add(name)
             model = models[called.model]
             row = exp.UserDefinedFunction(this=table(name), expressions=[exp.to_identifier("f")], wrapped=True)
-            answer = exp.cast(exp.null(), answer_type(called.kind, model.task), dialect=DIALECT)
+            nothing = exp.cast(exp.null(), answer_type(called.kind, model.task), dialect=DIALECT)
+            # Of the row, since DuckDB takes a field of what is NULL in any case for an INTEGER.
+            answer = exp.case().when(exp.column("f").is_(exp.null()), nothing)
             self._connection.execute(render(exp.Create(kind="MACRO", this=row, expression=answer)))
             if called.kind == "predict":
                 macro = parse("CREATE MACRO predict(f) AS TABLE SELECT * FROM query_table(f)")
                 macro.this.set("this", table(name))
                 added = table_columns(model).items()
-                nothing = (exp.alias_(exp.cast(exp.null(), kind, dialect=DIALECT), new, quoted=True) for new, kind in added)
-                macro.set("expression", macro.expression.select(*nothing))
+                empty = (exp.alias_(exp.cast(exp.null(), kind, dialect=DIALECT), new, quoted=True) for new, kind in added)
+                macro.set("expression", macro.expression.select(*empty))
                 self._connection.execute(render(macro))
 
     def describe(self, query: exp.Expr) -> Mapping[str, str]:

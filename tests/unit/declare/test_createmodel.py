@@ -177,6 +177,16 @@ def test_a_table_calls_models_in_other_spelling(declared):
     assert found.tables["predictions.a"].sql.endswith("leave!PREDICT(*) AS p FROM raw.customers")  # the file says what it said
 
 
+def test_fields_of_an_answer_have_their_types(declared):
+    query = (
+        "SELECT customer_id, leave!EXPLAIN(*)[1].feature AS a, leave!EXPLAIN(r)[1].contribution AS b, leave!PREDICT_PROBA(*)['1'] AS c,"
+        " MODEL(leave, v3)!PREDICT(a, b) AS d FROM raw.customers AS r"
+    )
+    table = f"CREATE DYNAMIC TABLE predictions.a ENTITY = customer AS {query};"
+    found = compile_project(declared(PLAIN, {"sql/t.sql": table})).tables["predictions.a"]
+    assert list(found.columns.values()) == ["BIGINT", "VARCHAR", "DOUBLE", "DOUBLE", "DOUBLE"]
+
+
 @pytest.mark.parametrize(
     ("query", "kind", "problem"),
     [
