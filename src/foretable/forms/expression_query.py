@@ -57,6 +57,24 @@ def model_query(form: Form, signature: Signature, version: int, source: exp.Expr
     sqlglot.exp.Select
         One query in another, each computing what the next reads more than once.
     """
+    query, answers, made = _scored(form, signature, source, names)
+    for name, value in _outputs(signature, answers, version).items():
+        query = query.select(exp.alias_(value, name, quoted=True), copy=False)
+    if not names:
+        query.expressions[0].set("except_", [exp.to_identifier(name, quoted=True) for name in made])
+    return query
+
+
+def row_query(form: Form, signature: Signature, source: exp.Expr) -> exp.Select:
+    """Of ``model_query`` only what the model gives first: its probability, number or most probable class."""
+    query, answers, _ = _scored(form, signature, source, [feature.name for feature in signature.features])
+    return query.select(_outputs(signature, answers, 0)[signature.output], append=False, copy=False)
+
+
+def _scored(
+    form: Form, signature: Signature, source: exp.Expr, names: Sequence[str]
+) -> tuple[exp.Select, Sequence[exp.Expr], Sequence[str]]:
+    """A query that reads the kept columns and the answers, the answers, and the names of all that was computed."""
     prefix = _free("s", names) if names else "foretable_"
     made: list[str] = []
 
@@ -80,11 +98,7 @@ def model_query(form: Form, signature: Signature, version: int, source: exp.Expr
         raws = [unless_unknown(sum_, given) for sum_ in ready]
     query, outputs = layer(query, "r", raws)
     query, answers = layer(query, "p", finished(form.finish, outputs))
-    for name, value in _outputs(signature, answers, version).items():
-        query = query.select(exp.alias_(value, name, quoted=True), copy=False)
-    if not names:
-        query.expressions[0].set("except_", [exp.to_identifier(name, quoted=True) for name in made])
-    return query
+    return query, answers, made
 
 
 def _outputs(signature: Signature, answers: Sequence[exp.Expr], version: int) -> Mapping[str, exp.Expr]:

@@ -46,7 +46,12 @@ def answer(answers: Answers, caller: str, *, once: bool = False) -> exp.Expr:
         function = (SCORES if answers.signature.task == "multiclass" else SCORE) + (ONCE if once else "")
         return exp.Anonymous(this=function, expressions=[exp.Literal.string(answers.key), *(_checked(f, caller) for f in features)])
     found = in_sql(answers.signature, answers.form, [_taken(feature) for feature in features])
-    mistakes = [(exp.Not(this=_right(feature)), _mistake(feature, caller)) for feature in features]
+    return unless_mistaken(answers.signature, found, caller)
+
+
+def unless_mistaken(signature: Signature, found: exp.Expr, caller: str) -> exp.Expr:
+    """What was found for the row, or an error that names the column whose type the model does not read."""
+    mistakes = [(exp.Not(this=_right(feature)), _mistake(feature, caller)) for feature in signature.features]
     return exp.Case(ifs=[exp.If(this=wrong, true=told) for wrong, told in mistakes], default=found)
 
 

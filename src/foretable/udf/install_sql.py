@@ -5,10 +5,10 @@ from __future__ import annotations
 from sqlglot import exp
 
 from foretable import sql
-from foretable.forms.expression_query import model_query
-from foretable.forms.form import Form
+from foretable.forms.expression_query import model_query, row_query
+from foretable.forms.form import Form, Linear
 from foretable.registry.signature import Signature
-from foretable.udf.calls import ROW, Answers, answer
+from foretable.udf.calls import ROW, Answers, answer, unless_mistaken
 
 
 def sql_macros(signature: Signature, form: Form, version: int) -> tuple[str, list[str]]:
@@ -28,9 +28,20 @@ def sql_macros(signature: Signature, form: Form, version: int) -> tuple[str, lis
     by_table = model_query(form, signature, version, exp.Table(this=table))
     returns = exp.Properties(expressions=[exp.ReturnsProperty(this=exp.Schema(this=exp.var("TABLE")), is_table=True)])
     return name, [
-        _create(name, ROW, answer(Answers(signature, form=form), name)),
+        _create(name, ROW, _by_row(signature, form, name)),
         _create(name, "input", by_table, returns),
     ]
+
+
+def _by_row(signature: Signature, form: Form, name: str) -> exp.Expr:
+    if isinstance(form, Linear) and signature.task != "multiclass":
+        return answer(Answers(signature, form=form), name)
+    # A macro hands its row into a query only whole.
+    row = exp.select(exp.alias_(exp.column(ROW), "row", quoted=True)).subquery("given")
+    features = [exp.alias_(sql.column(feature.name, "row"), feature.name, quoted=True) for feature in signature.features]
+    rows = exp.select(*features).from_(row).subquery("features")
+    found = row_query(form, signature, rows).subquery()
+    return unless_mistaken(signature, found, name)
 
 
 def _create(name: str, parameter: str, body: exp.Expr, properties: exp.Properties | None = None) -> str:
