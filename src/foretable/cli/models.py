@@ -39,9 +39,10 @@ def train(
     else:
         report.training(done)
     if not done.gate.accepted:
-        raise PromotionRefused(
-            done.gate.reason, where=model, hint=f"promote it all the same: foretable promote {model}@{done.best.version}"
-        )
+        refused = any(finding.severity == "refused" for finding in (*done.findings, *done.best.trained.findings))
+        force = " --force --reason WHY" if refused else ""
+        hint = f"promote it all the same: foretable promote {model}@{done.best.version}{force}"
+        raise PromotionRefused(done.gate.reason, where=model, hint=hint)
 
 
 @app.command()

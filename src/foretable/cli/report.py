@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from foretable.run import RunReport
     from foretable.session import Session
     from foretable.train import TrainingReport
-    from foretable.train.result import Trained
+    from foretable.train.result import Finding, Trained
 
 FIRST = 10
 
@@ -75,9 +75,7 @@ def training(done: TrainingReport) -> None:
     names = list(
         dict.fromkeys([done.gate.metric, *(("roc_auc", "pr_auc") if done.best.trained.signature.task == "classification" else ())])
     )
-    segments = sorted(
-        {e.segment for e in done.best.trained.evaluations if e.split == "test"}, key=lambda segment: (segment != "all", segment)
-    )
+    segments = [name for name in ("all", "latest") if any((e.split, e.segment) == ("test", name) for e in done.best.trained.evaluations)]
     rows = [
         [
             f"{done.model}@{found.version}",
@@ -98,6 +96,9 @@ def training(done: TrainingReport) -> None:
         f"parity: SQL and native estimators differ by at most {worst:.0e}, on {done.best.parity.rows + done.best.parity.probes:,} rows"
     )
     console.say(f"gate: {done.gate.reason}")
+    for finding in dict.fromkeys((each.severity, each.column, each.message) for each in (*done.findings, *done.best.trained.findings)):
+        severity, column, message = finding
+        console.say(f"{severity}: {f'{column}: ' if column else ''}{message}")
     for text in dict.fromkeys([*done.notes, *(note for found in done.candidates for note in found.trained.notes)]):
         console.say(f"note: {text}")
 
@@ -139,6 +140,9 @@ def training_facts(done: TrainingReport) -> dict[str, Any]:
                 "version": found.version,
                 "candidate": found.trained.candidate,
                 "parameters": dict(found.trained.parameters),
+                "executor": found.trained.executor,
+                "threshold": found.trained.signature.threshold,
+                "findings": [_finding(finding) for finding in found.trained.findings],
                 "metrics": {
                     f"{e.split}/{e.segment}/{e.metric}": {"value": e.value, "low": e.low, "high": e.high, "rows": e.row_count}
                     for e in found.trained.evaluations
@@ -146,8 +150,14 @@ def training_facts(done: TrainingReport) -> dict[str, Any]:
             }
             for found in done.candidates
         ],
+        "findings": [_finding(finding) for finding in done.findings],
+        "notes": list(done.notes),
         "seconds": done.seconds,
     }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {"check": finding.check, "severity": finding.severity, "column": finding.column or None, "message": finding.message}
 
 
 def outcome(session: Session, done: RunReport) -> None:
