@@ -96,7 +96,7 @@ def test_rows_of_one_entity_are_one_piece_of_evidence() -> None:
     assert permutation_test("classification", outcome, score, clusters, seed=0)[0] == pytest.approx(1 / 3, abs=0.05)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_the_order_of_the_rows_says_nothing(seed: int) -> None:
     outcome, score, clusters = panel(seed, entities=15)

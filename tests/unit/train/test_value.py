@@ -50,7 +50,7 @@ def worlds(draw: st.DrawFn) -> tuple[Value, np.ndarray, np.ndarray, np.ndarray, 
     return value, outcome, probability, dates, draw(st.integers(0, 100))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(worlds())
 def test_no_cut_is_worth_more(world: tuple[Value, np.ndarray, np.ndarray, np.ndarray, int]) -> None:
     value, outcome, probability, dates, seed = world
@@ -67,7 +67,7 @@ def test_no_cut_is_worth_more(world: tuple[Value, np.ndarray, np.ndarray, np.nda
     assert threshold not in probability or threshold == 0 or len(np.unique(probability)) == 1, "half way between two"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(worlds(), st.integers(0, 100))
 def test_weights_count_as_copies(world: tuple[Value, np.ndarray, np.ndarray, np.ndarray, int], seed: int) -> None:
     value, outcome, probability, dates, _ = world
@@ -153,7 +153,7 @@ def test_a_segment_that_is_off_gets_a_threshold_of_its_own_and_a_small_one_does_
 def test_worth_on_other_rows_is_less_flattering() -> None:
     value = Value(true_positive=10, false_positive=-2, capacity=3)
     more = []
-    for seed in range(30):
+    for seed in range(12):
         y, p = world(120, seed)
         dates = np.arange(120) % 5
         found = choose(value, y, p, dates, None, np.arange(120), seed)
