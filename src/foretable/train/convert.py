@@ -47,10 +47,11 @@ def convert(estimator: Any, columns: Mapping[str, Declared]) -> tuple[Form, tupl
     Raises
     ------
     TrainingError
-        The estimator, a transformer or a setting is not converted, or has no answer to NULL.
+        The estimator is not fitted; or it, a transformer or a setting is not converted, or has no answer to NULL.
     ParityFailure
         It cannot be converted exactly: trees behind a scaler, or by histograms; a calibration with steps on trees.
     """
+    _must_be_fitted(estimator)
     features = features_of(columns)
     symbols = _ordered(estimator, symbols_of(features), features)
     form = _converted(estimator, symbols, features)
@@ -107,6 +108,18 @@ def _names(estimator: Any) -> list[str] | None:
         return list(estimator.feature_names) if estimator.feature_names else None
     names = getattr(estimator, "feature_names_in_", None)
     return None if names is None else [str(name) for name in names]
+
+
+def _must_be_fitted(estimator: Any) -> None:
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    if not hasattr(estimator, "fit"):
+        return
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        refuse(f"{type(estimator).__name__} is not fitted", "call fit() on it first")
 
 
 def _ordered(estimator: Any, symbols: list[Symbol], features: Sequence[Feature]) -> list[Symbol]:

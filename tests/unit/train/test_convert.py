@@ -293,6 +293,12 @@ def test_what_has_no_answer_to_null_is_refused() -> None:
         refused(clone(estimator).fit(whole, OUTCOME["binary"]), "no answer where epoch is NULL", columns=numbers)
 
 
+def test_what_is_not_fitted_or_no_estimator_is_refused() -> None:
+    for estimator in (make_pipeline(plain(ONE_HOT), LogisticRegression()), RandomForestClassifier(), xgboost.XGBClassifier()):
+        refused(estimator, "is not fitted")
+    refused(42, "int is not converted")
+
+
 def test_other_columns_are_told() -> None:
     estimator = make_pipeline(plain(ONE_HOT), clone(TREES[6])).fit(FRAME, OUTCOME["binary"])
     refused(estimator, "other columns: amount, price", columns={**{k: v for k, v in COLUMNS.items() if k != "amount"}, "price": "number"})
