@@ -92,6 +92,7 @@ def test_a_second_registration_meets_the_champion(project, rows):
         assert connection.execute("SELECT version FROM foretable.model_aliases WHERE alias = 'challenger'").fetchall() == [(2,)]
 
 
+@pytest.mark.slow
 def test_an_estimator_of_chance_is_registered_and_not_champion(project, rows):
     shuffled = rows["churned"].sample(frac=1, random_state=1).to_numpy()
     report = project.register("churn", simple(plain(rows)[NUMBERS], shuffled))
