@@ -2,12 +2,14 @@
 
 import inspect
 import threading
+from dataclasses import replace
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from foretable.errors import WarehouseError
 from foretable.registry.signature import Feature, Signature
 from foretable.udf import make_scorer, register_version
 
@@ -46,7 +48,7 @@ def test_scores_in_sql_are_bit_identical_for_any_number_of_threads(graphs, colum
     with duckdb.connect() as connection:
         connection.register("given", pa.table({"row": range(ROWS), **dict(zip(names, columns, strict=True))}))
         connection.execute("CREATE TABLE rows AS SELECT given.* FROM given, range(50) ORDER BY hash(row, range)")
-        register_version(connection, "score", signature(), graphs[kind])
+        register_version(connection, "score", signature(), {"onnx": graphs[kind]})
         for threads in (1, 2):
             connection.execute(f"SET threads = {threads}")
             for where in ("true", "hash(row) % 3 = 0"):
@@ -131,3 +133,17 @@ def test_numbers_beyond_float32_compare_as_infinite(graphs):
     columns = [pa.array([1e300, infinite, -1e300, -infinite]) for infinite in [float("inf")] * WIDTH]
     high, highest, low, lowest = make_scorer(signature(), graphs["trees"])(*columns).to_pylist()
     assert high == highest != low == lowest
+
+
+def test_bytes_that_are_no_plain_graph_of_as_many_features_are_never_run(graphs, columns):
+    for content in (b"no graph", graphs["linear"][:-20], graphs["linear"].replace(b"MatMul", b"Loop__")):
+        with pytest.raises(WarehouseError, match="refused"):
+            make_scorer(signature(), content)(*columns)
+    with pytest.raises(WarehouseError, match="refused"):
+        make_scorer(signature(WIDTH - 1), graphs["linear"])(*columns[1:])
+
+
+def test_a_graph_with_the_outputs_of_another_task_is_refused(graphs, columns):
+    several = replace(signature(), task="multiclass", classes=("a", "b"))
+    with pytest.raises(WarehouseError, match="gives 1 numbers per row, not 2"):
+        make_scorer(several, graphs["linear"])(*columns)

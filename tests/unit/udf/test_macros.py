@@ -9,8 +9,10 @@ import duckdb
 import pytest
 
 from foretable.registry import promote
-from foretable.registry.signature import Signature
+from foretable.registry.signature import Feature, SegmentThresholds, Signature
 from foretable.udf import dispatch, explain
+from foretable.udf.calls import Answers
+from foretable.udf.macros import explain_macros, macros
 
 
 def sigmoid(x: float) -> float:
@@ -191,12 +193,15 @@ def test_explain_shows_the_version(live):
 
 
 def test_names_that_need_quotes_are_quoted(warehouse):
-    from foretable.registry.signature import Feature
-    from foretable.udf.macros import row_macro, table_macro
-
-    odd = Signature("odd", "classification", (Feature('a "b"; c', "number"), Feature("Select", "category", ("o'x",))), "y")
-    warehouse.execute(row_macro("predict_odd", odd, "k"))
-    warehouse.execute(table_macro("predict_odd", odd, "k", 1))
-    dispatch.stage("k", odd, b"no graph")
-    with pytest.raises(duckdb.Error, match='column "a "b"; c" is VARCHAR'):
-        warehouse.execute("""SELECT predict_odd({'a "b"; c': 'text', 'Select': 'x'})""").fetchall()
+    odd = Signature(
+        "odd",
+        "classification",
+        (Feature('a "b"; c', "number"), Feature("Select", "category", ("o'x",))),
+        "y",
+        by_segment=SegmentThresholds("the 'place", (("it's", 0.9),)),
+    )
+    for statement in [*macros(Answers(odd, "k"), 1, ""), *explain_macros(odd, "k", "", "__v1")]:
+        warehouse.execute(statement)
+    for name in ("predict_odd", "predict_odd_label", "explain_odd__v1"):
+        with pytest.raises(duckdb.Error, match='column "a "b"; c" is VARCHAR'):
+            warehouse.execute(f"""SELECT {name}({{'a "b"; c': 'text', 'Select': 'x', 'the ''place': 'x'}})""").fetchall()
