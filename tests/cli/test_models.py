@@ -235,3 +235,26 @@ def test_a_rollback_that_is_stopped_leaves_the_champion(call, built, monkeypatch
     assert scores(built) == before
     listed = call(built, "models", "churn", "--json").json()
     assert next(v["version"] for v in listed if "champion" in (v["alias"] or "")) == other
+
+
+PICKY = """
+CREATE DYNAMIC TABLE decisions.picky TARGET_LAG = '1 day' AS
+SELECT customer_id, CASE WHEN model_version = {version} THEN error('not with this version') ELSE customer_id END AS checked
+FROM predictions.churn
+"""
+
+
+@pytest.mark.slow
+def test_a_rollback_goes_on_without_a_table_that_cannot_be_rescored(call, built):
+    listed = call(built, "models", "churn", "--json").json()
+    before, other = (next(v["version"] for v in listed if name in (v["alias"] or "")) for name in ("champion", "challenger"))
+    first = scores(built)
+    (built / "sql" / "decisions" / "picky.sql").write_text(PICKY.format(version=before))
+    call(built, "promote", f"churn@{other}", "--force", "--reason", "to see")
+    assert call(built, "run").code == 0
+    done = call(built, "rollback", "churn")
+    is_told(done, 1, f"churn@{before}", "decisions.picky could not be rescored", "foretable history")
+    assert "not rescored decisions.picky: " in done.out
+    assert scores(built) == first
+    listed = call(built, "models", "churn", "--json").json()
+    assert next(v["version"] for v in listed if "champion" in (v["alias"] or "")) == before
