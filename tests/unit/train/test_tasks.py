@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 import pytest
 
 import foretable as ft
@@ -19,6 +21,10 @@ from foretable.refresh.fingerprint import declaration_fingerprint
 from foretable.registry import champion
 from foretable.train import TrainingReport, train_model
 from foretable.train.columns import aside_columns, feature_columns
+from foretable.train.features import read_rows
+from foretable.train.prepare import _key, prepare
+from foretable.train.split import AWAY, TEST, TRAIN, VALIDATION
+from foretable.train.training_set import build_training_set
 from foretable.warehouse import ensure_catalog
 
 LABELS = """
@@ -211,3 +217,23 @@ def test_what_a_task_does_not_have_is_refused_where_it_is_declared(shop_graph: S
     model: Model = shop_graph[1].project.models["spend"]
     with pytest.raises(DeclarationError, match="stratify= is for classes"):
         replace(model, split=ft.EntitySplit("customer_id", stratify=True))
+
+
+def test_entities_may_be_kept_apart_as_well_as_times(shop_graph: Shop) -> None:
+    connection, graph = shop_graph
+    apart = changed(graph, "worth", split=ft.TimeSplit((0.5, 0.25, 0.25), entities=True))
+    training = build_training_set(connection, apart, "worth")
+    data = read_rows(connection, training)
+    prepared = prepare(apart.project.models["worth"], data, training)
+    who = {part: set(prepared.clusters[prepared.rows(part)]) for part in (TRAIN, VALIDATION, TEST)}
+    assert all(who.values()) and not (who[TRAIN] & who[VALIDATION] or who[TRAIN] & who[TEST] or who[VALIDATION] & who[TEST])
+    away = int((prepared.split == AWAY).sum())
+    assert f"{away:,} rows belong to entities of another split and are not used" in prepared.notes
+    again = prepare(apart.project.models["worth"], data.take(np.arange(len(data))[::-1]), training)
+    assert (again.split[::-1] == prepared.split).all(), "the order of the rows does not matter"
+
+
+def test_no_two_keys_look_alike() -> None:
+    table = pa.table({"a": ["1 1", "1", None, "-", "", None], "b": ["2", "1 2", "x", "x", None, ""]})
+    assert len(set(_key(table, ("a", "b")).to_pylist())) == 6
+    assert _key(table, ("a",)) is table["a"] or _key(table, ("a",)).equals(table["a"])
