@@ -85,7 +85,7 @@ def lift(found: Trained) -> float:
 def reaches(gone: np.ndarray, score: np.ndarray, cut: float) -> bool:
     flagged = score >= cut
     caught = gone[flagged].sum()
-    return caught / gone.sum() > RECALL and caught / max(flagged.sum(), 1) > PRECISION
+    return bool(caught / gone.sum() > RECALL and caught / max(flagged.sum(), 1) > PRECISION)
 
 
 @pytest.mark.parametrize("name", [name for name in worlds() if name.endswith("_small")])
