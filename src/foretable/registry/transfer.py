@@ -92,13 +92,20 @@ def import_version(connection: duckdb.DuckDBPyConnection, path: str | Path, name
     from foretable.forms.contributions import contribution_graph
     from foretable.forms.graph import onnx_of
     from foretable.forms.store import from_bytes
+    from foretable.train.result import Parity
 
     source = Path(path)
     document, golden, given = bundle.read(source)
     try:
         signature = _signature(document, name, str(source))
         rows, expected = _golden(golden, signature)
-        trained, training, parity = _parts(document, signature)
+        trained, training = _parts(document, signature)
+        said: dict[str, Any] = {
+            "declaration": str(document["declaration"]),
+            "code": str(document["code"]),
+            "seed": _whole(document["seed"]),
+            "lineage": _lineage(document, source),
+        }
     except ForetableError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, pa.ArrowException) as error:
@@ -114,10 +121,7 @@ def import_version(connection: duckdb.DuckDBPyConnection, path: str | Path, name
     executor = "sql" if document.get("executor") == "sql" and "form" in given else "onnx"
     trained = _with(trained, artifacts, executor)
     with together(connection):
-        added = add_version(
-            connection, trained, training, declaration=str(document["declaration"]), code=str(document["code"]), parity=parity(len(rows)),
-            seed=int(document["seed"]), lineage=_lineage(document, source), origin="imported",
-        )  # fmt: skip
+        added = add_version(connection, trained, training, parity=Parity(0, len(rows), 0.0, TOLERANCE), origin="imported", **said)
         off = farthest(answers_in_sql(connection, signature, added.version, rows), expected)
         if off > TOLERANCE:
             raise _otherwise(source, off)
@@ -155,24 +159,39 @@ def _golden(golden: Mapping[str, Any], signature: Signature) -> tuple[pa.Table, 
 
 
 def _parts(document: Mapping[str, Any], signature: Signature) -> Any:
-    """The candidate without its bytes, what it learned from, and its parity given the rows asked."""
-    from foretable.train.result import Curve, Evaluation, Finding, Parity, Trained
+    """The candidate without its bytes, and what it learned from."""
+    from foretable.train.result import Curve, Evaluation, Finding, Trained
     from foretable.train.training_set import TrainingSet
 
-    evaluations = tuple(Evaluation(**each) for each in document["evaluations"])
-    findings = tuple(Finding(**each) for each in document["findings"])
+    evaluations = tuple(Evaluation(**{**each, **_figures(each)}) for each in document["evaluations"])
+    findings = tuple(Finding(**{**each, "evidence": dict(each["evidence"])}) for each in document["findings"])
     if any(finding.severity not in ("note", "warning", "refused") for finding in findings):
         raise ValueError("a finding has no known severity")
-    curves = tuple(Curve(c["name"], c["split"], tuple(c["x"]), tuple(c["y"]), tuple(c["labels"])) for c in document["curves"])
+    curves = tuple(Curve(c["name"], c["split"], _floats(c["x"]), _floats(c["y"]), tuple(map(str, c["labels"]))) for c in document["curves"])
     since, until = (datetime.fromisoformat(document[name]) if document[name] else None for name in ("as_of_from", "as_of_to"))
     names = tuple(feature.name for feature in signature.features)
     training = TrainingSet(
         str(document["training_set"]), signature.model, (), None, signature.label, names,
-        str(document["training_hash"]), int(document["row_count"]), 0, since, until,
+        str(document["training_hash"]), _whole(document["row_count"]), 0, since, until,
     )  # fmt: skip
     candidate, parameters = str(document["candidate"]), dict(document["parameters"])
     trained = Trained(candidate, parameters, signature, {}, "onnx", evaluations, (), _nothing, (), curves, findings)
-    return trained, training, lambda rows: Parity(0, rows, 0.0, TOLERANCE)
+    return trained, training
+
+
+def _figures(each: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = (None if each[end] is None else float(each[end]) for end in ("low", "high"))
+    return {"value": float(each["value"]), "low": low, "high": high, "row_count": _whole(each["row_count"])}
+
+
+def _whole(value: Any) -> int:
+    if abs(number := int(value)) >= 2**62:
+        raise ValueError(f"{number} is too large")
+    return number
+
+
+def _floats(values: Any) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
 
 
 def _nothing(matrix: np.ndarray) -> np.ndarray:

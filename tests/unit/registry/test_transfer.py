@@ -260,6 +260,13 @@ BELIEVABLE = {
     "model that is none": (edited(lambda d: d["signature"].update(model="x(); --")), None, UsageError, "cannot name a model"),
     "severity that is none": (edited(lambda d: d["findings"][0].update(severity="fine")), None, WarehouseError, "severity"),
     "figures of another shape": (edited(lambda d: d.update(evaluations=[{"a": 1}])), None, WarehouseError, "model.json is not as"),
+    "figures that are none": (edited(lambda d: d["evaluations"][0].update(value="much")), None, WarehouseError, "model.json is not as"),
+    "curves that are none": (edited(lambda d: d["curves"][0].update(x=["a", "b"])), None, WarehouseError, "model.json is not as"),
+    "seed that is none": (edited(lambda d: d.update(seed="x")), None, WarehouseError, "model.json is not as"),
+    "row count that is none": (edited(lambda d: d.update(row_count=[1])), None, WarehouseError, "model.json is not as"),
+    "lineage that is none": (edited(lambda d: d.update(lineage=7)), None, WarehouseError, "model.json is not as"),
+    "no declaration": (edited(lambda d: d.pop("declaration")), None, WarehouseError, "model.json is not as"),
+    "numbers beyond all bounds": (edited(lambda d: d.update(row_count=10**30, seed=10**30)), None, WarehouseError, "model.json is not as"),
     "a later format": (edited(lambda d: d.update(format="foretable model 9")), None, WarehouseError, "foretable model 9"),
 }
 
