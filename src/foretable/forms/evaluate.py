@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from foretable.forms.form import FIRST_SLOT, NULL_SLOT, Finish, Form, Linear, Tree, Trees
+from foretable.forms.form import FIRST_SLOT, NULL_SLOT, Column, Finish, Form, Linear, Tree, Trees
 
 
 def raw(form: Form, matrix: np.ndarray) -> np.ndarray:
@@ -83,13 +85,18 @@ def slots(codes: np.ndarray) -> np.ndarray:
 
 
 def columns_of(form: Trees, matrix: np.ndarray) -> np.ndarray:
-    """The float32 columns that the trees read, for encoded rows."""
-    columns = np.empty((len(matrix), len(form.columns)), dtype=np.float32)
-    found = {j: slots(matrix[:, j]) for j in {column.feature for column in form.columns if column.table is not None}}
+    """The float32 columns that the trees of a form read, for encoded rows."""
+    return read_columns(form.columns, matrix)
+
+
+def read_columns(columns: Sequence[Column], matrix: np.ndarray) -> np.ndarray:
+    """The float32 columns that trees read, for encoded rows."""
+    read = np.empty((len(matrix), len(columns)), dtype=np.float32)
+    found = {j: slots(matrix[:, j]) for j in {column.feature for column in columns if column.table is not None}}
     with np.errstate(over="ignore"):  # beyond float32 a number is infinite, and compares with thresholds as it should
-        for position, column in enumerate(form.columns):
-            columns[:, position] = matrix[:, column.feature] if column.table is None else column.table[found[column.feature]]
-    return columns
+        for position, column in enumerate(columns):
+            read[:, position] = matrix[:, column.feature] if column.table is None else column.table[found[column.feature]]
+    return read
 
 
 def goes_left(tree: Tree, nodes: np.ndarray, values: np.ndarray, *, strict: bool) -> np.ndarray:

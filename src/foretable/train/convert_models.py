@@ -15,7 +15,7 @@ from foretable.registry.signature import Feature
 from foretable.train.booster import LINKS, base_of, learner_of, trees_of
 from foretable.train.calibration import STEEPEST
 from foretable.train.convert_columns import Coded, Gap, Number, Symbol, Text, refuse
-from foretable.train.forest import tree_of
+from foretable.train.forest import average_of, tree_of
 
 IMPUTE = "put a SimpleImputer ahead of it"
 
@@ -73,8 +73,8 @@ def forest(estimator: Any, symbols: Sequence[Symbol], features: Sequence[Feature
     members = getattr(estimator, "estimators_", [estimator])
     classes = len(getattr(estimator, "classes_", ()))
     outputs = classes if classes > 2 else 1
-    trees = tuple(tree_of(member.tree_, 1 / len(members), outputs) for member in members)
-    return _trees(trees, np.zeros(outputs), symbols, features, strict=False, takes_null=_allows_nan(estimator), finish=Finish())
+    trees, base = average_of([member.tree_ for member in members], outputs)
+    return _trees(trees, base, symbols, features, strict=False, takes_null=_allows_nan(estimator), finish=Finish())
 
 
 def boosted(estimator: Any, symbols: Sequence[Symbol], features: Sequence[Feature]) -> Trees:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretable.forms.evaluate import slots
+from foretable.forms.evaluate import read_columns, slots
 from foretable.forms.form import FIRST_SLOT, NULL_SLOT, Column
 from foretable.train.encoding import cross_fitted, indicator, mean_table, places, targets
 
@@ -34,6 +34,8 @@ class Design:
     """(feature, size of its vocabulary) of each one-hot category."""
     tables: tuple[tuple[int, np.ndarray], ...]
     """(feature, standardised value per slot)."""
+    shares: Mapping[int, np.ndarray]
+    """Of each category, how the training rows fall on its slots; they add up to 1."""
 
     def columns(self, matrix: np.ndarray) -> np.ndarray:
         """The columns for encoded rows."""
@@ -66,11 +68,17 @@ def linear_design(given: FitInput) -> tuple[Design, np.ndarray]:
         gaps=np.flatnonzero(missing),
         levels=tuple((j, len(feature.vocabulary)) for j, feature in enumerate(features) if given.encoding(feature) == "onehot"),
         tables=tables,
+        shares={j: _shares(matrix[:, j], len(feature.vocabulary)) for j, feature in enumerate(features) if feature.kind == "category"},
     )
     columns = design.columns(matrix)
     if tables:
         columns[:, -len(tables) :] = seen
     return design, columns
+
+
+def _shares(codes: np.ndarray, size: int) -> np.ndarray:
+    counts: np.ndarray = np.bincount(slots(codes), minlength=FIRST_SLOT + size) / len(codes)
+    return counts
 
 
 def _filling(numbers: np.ndarray, impute: str) -> np.ndarray:
@@ -116,16 +124,6 @@ def _encoded(given: FitInput) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
                 yield j, table, values
 
 
-def read_columns(columns: tuple[Column, ...], matrix: np.ndarray) -> np.ndarray:
-    """The float32 columns that trees read, for encoded rows."""
-    read = np.empty((len(matrix), len(columns)), dtype=np.float32)
-    with np.errstate(over="ignore"):  # beyond float32 a number is infinite, and compares with thresholds as it should
-        for position, column in enumerate(columns):
-            values = matrix[:, column.feature]
-            read[:, position] = values if column.table is None else column.table[slots(values)]
-    return read
-
-
 def tree_columns(given: FitInput) -> tuple[tuple[Column, ...], np.ndarray]:
     """The columns that trees read and, for the rows that they are fitted to, their values.
 
@@ -169,3 +167,12 @@ def weights_of_slots(design: Design, weights: np.ndarray, sizes: dict[int, int])
         found[j] += weights[:, [position]] * table
         position += 1
     return found
+
+
+def centred(levels: Mapping[int, np.ndarray], shares: Mapping[int, np.ndarray]) -> tuple[dict[int, np.ndarray], np.ndarray | float]:
+    """Weights of slots as distances from their mean over the training rows, and the sum of these means for the offset.
+
+    The answers stay what they are; what a category contributes becomes its distance from the average row.
+    """
+    means = {j: weights @ shares[j] for j, weights in levels.items()}
+    return {j: weights - means[j][:, None] for j, weights in levels.items()}, sum(means.values(), start=0.0)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretable.forms.form import Column, Finish, Link, Tree, Trees
-from foretable.train.design import read_columns, tree_columns
+from foretable.forms.evaluate import read_columns
+from foretable.forms.form import Column, Finish, Link, Tree, Trees, floor32
+from foretable.train.design import tree_columns
 from foretable.train.trees import directions
 
 if TYPE_CHECKING:
@@ -40,9 +41,8 @@ class ForestFit:
 
     def form(self, finish: Finish) -> Trees:
         """The trees in plain numbers."""
-        share, outputs = 1 / len(self.estimator.estimators_), max(1, self.classes)
-        trees = tuple(tree_of(tree.tree_, share, outputs) for tree in self.estimator.estimators_)
-        return Trees(self.columns, trees, np.zeros(outputs), strict=False, finish=finish)
+        trees, base = average_of([tree.tree_ for tree in self.estimator.estimators_], max(1, self.classes))
+        return Trees(self.columns, trees, base, strict=False, finish=finish)
 
     def booster(self) -> None:
         """There is none."""
@@ -67,11 +67,21 @@ def fit_forest(given: FitInput) -> ForestFit:
     return ForestFit(columns, estimator, given.classes)
 
 
-def tree_of(tree: Any, factor: float, outputs: int, target: int | None = None) -> Tree:
+def average_of(members: Sequence[Any], outputs: int) -> tuple[tuple[Tree, ...], np.ndarray]:
+    """The trees of a forest, each with its share of the answer, and the base that they add to.
+
+    A leaf holds how far it lies from the root of its tree: leaves are float32, and numbers far from zero keep their digits so.
+    """
+    share = 1 / len(members)
+    trees = tuple(tree_of(member, share, outputs, centred=True) for member in members)
+    base: np.ndarray = np.sum([_values(member, outputs)[0] * share for member in members], axis=0)
+    return trees, base
+
+
+def tree_of(tree: Any, factor: float, outputs: int, target: int | None = None, *, centred: bool = False) -> Tree:
     """One of scikit-learn's trees (``estimator.tree_``), its leaves times ``factor``.
 
-    A value goes left when it is at most the threshold, a float64. Values are float32, so the greatest
-    float32 that is no greater asks the same of each of them; rounding to the nearest would not.
+    A value goes left when it is at most the threshold, a float64: see :func:`foretable.forms.floor32`.
 
     Parameters
     ----------
@@ -79,15 +89,16 @@ def tree_of(tree: Any, factor: float, outputs: int, target: int | None = None) -
         1 takes the last value of a leaf: the number, or the share of class 1.
     target
         The one output that the tree adds to, where it is not all of them.
+    centred
+        Leaves less the value of the root, which the caller adds to the base.
     """
     leaf = tree.children_left == -1
-    threshold = tree.threshold.astype(np.float32)
-    above = threshold.astype(np.float64) > tree.threshold
-    threshold[above] = np.nextafter(threshold[above], np.float32(-np.inf))
-    value = tree.value[:, 0, :] if outputs > 1 and target is None else tree.value[:, 0, -1:]
+    value = _values(tree, 1 if target is not None else outputs)
+    if centred:
+        value = value - value[0]
     return Tree(
         column=np.where(leaf, -1, tree.feature),
-        threshold=np.where(leaf, np.float32(0), threshold),
+        threshold=np.where(leaf, np.float32(0), floor32(tree.threshold)),
         left=np.asarray(tree.children_left),
         right=np.asarray(tree.children_right),
         missing_left=tree.missing_go_to_left.astype(bool) & ~leaf,
@@ -95,3 +106,9 @@ def tree_of(tree: Any, factor: float, outputs: int, target: int | None = None) -
         cover=np.asarray(tree.weighted_n_node_samples),
         targets=(target,) if target is not None else tuple(range(outputs)),
     )
+
+
+def _values(tree: Any, outputs: int) -> np.ndarray:
+    """Per node the number, the share of class 1, or the share of each class."""
+    values: np.ndarray = tree.value[:, 0, :] if outputs > 1 else tree.value[:, 0, -1:]
+    return values

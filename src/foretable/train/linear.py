@@ -10,7 +10,7 @@ import numpy as np
 
 from foretable.forms.form import Finish, Linear, Link
 from foretable.registry.signature import Feature
-from foretable.train.design import Design, linear_design, weights_of_slots
+from foretable.train.design import Design, centred, linear_design, weights_of_slots
 
 if TYPE_CHECKING:
     from foretable.train.estimators import FitInput
@@ -57,7 +57,8 @@ class LinearFit:
         for position, j in enumerate(design.gaps.tolist(), start=numbers):
             if j not in sizes:
                 per_gap[:, j] = self.weights[:, position]
-        return Linear(mean, fill, per_unit, per_gap, weights_of_slots(design, self.weights, sizes), self.offset, finish)
+        per_level, shift = centred(weights_of_slots(design, self.weights, sizes), design.shares)
+        return Linear(mean, fill, per_unit, per_gap, per_level, self.offset + shift, finish)
 
     def booster(self) -> None:
         """There is none."""

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretable.errors import DeclarationError, TrainingError
+from foretable.forms.evaluate import read_columns
 from foretable.forms.form import Column, Finish, Link, Trees
 from foretable.train.booster import LINKS, base_of, learner_of, trees_of
-from foretable.train.design import read_columns, tree_columns
+from foretable.train.design import tree_columns
 
 if TYPE_CHECKING:
     from foretable.train.estimators import FitInput

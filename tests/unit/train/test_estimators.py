@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -187,6 +187,21 @@ def test_many_columns_are_fitted_by_lbfgs(given: Given, monkeypatch: pytest.Monk
     quasi = fitted(given, world, "multiclass", ft.LogisticRegression(max_iter=5000))
     assert quasi.estimator.solver == "lbfgs" and newton.estimator.solver == "newton-cholesky"  # type: ignore[attr-defined]
     assert quasi.raw(world.matrix) - newton.raw(world.matrix) == pytest.approx(0.0, abs=0.02)
+
+
+def test_numbers_far_from_zero_keep_their_digits(given: Given, world: World) -> None:
+    """A million and a bit: leaves are float32, whose steps are a sixteenth there."""
+    far = {"regression": 1e6 + world.outcome["regression"]}
+    fit = fitted(given, replace(world, outcome=far), "regression", ft.RandomForest(n_estimators=20))
+    found = evaluate.answer(fit.form(Finish(fit.link)), world.matrix)
+    assert np.abs(found - fit.raw(world.matrix)).max() < 1e-5
+
+
+def test_a_category_counts_from_the_average_row(given: Given, world: World) -> None:
+    form = fitted(given, world, "classification", ft.LogisticRegression()).form(Finish("sigmoid"))
+    added = [form.per_level[PLAN][0, slot] for slot in evaluate.slots(world.matrix[:, PLAN])]
+    assert np.mean(added) == pytest.approx(0, abs=1e-9)
+    assert np.ptp(added) > 0.1
 
 
 def test_a_forest_trained_with_null_goes_where_it_learned(given: Given) -> None:
