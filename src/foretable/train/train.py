@@ -129,7 +129,8 @@ def _candidates(connection: duckdb.DuckDBPyConnection, ground: Ground, trials: i
         key = study_key(model, candidate, ground.training, declaration=ground.declaration, code=ground.code)
         study = open_study(connection, model.name, key)
         trained = fit_candidate(model, candidate, ground.prepared, trials=trials, listen=listen, study=study)
-        parity = check_parity(connection, trained.signature, trained.artifacts, trained.executor, trained.native, ground.training, ground.data)
+        ours = (trained.signature, trained.artifacts, trained.executor, trained.native)
+        parity = check_parity(connection, *ours, ground.training, ground.data)
         detail = f"{model.gate.metric} {_measured(trained, model.gate.metric, 'test'):.4f} on held-out rows"
         listen(Progress(name, "done", detail, time.perf_counter() - begun))
         fitted.append((trained, parity))
