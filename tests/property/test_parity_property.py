@@ -73,7 +73,7 @@ def register(connection: duckdb.DuckDBPyConnection, kind: str, features: tuple[F
 
 
 @pytest.mark.parametrize("kind", list(CANDIDATES))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(rows=st.lists(row, min_size=12, max_size=60), new=st.lists(row, min_size=1, max_size=40), seed=st.integers(0, 99))
 def test_sql_equals_the_estimator(kind: str, rows: list[tuple[Any, ...]], new: list[tuple[Any, ...]], seed: int) -> None:
     data = table([*rows, (1.0, 2.0, True, "a"), (2.0, 1.0, False, "b")])

@@ -50,13 +50,17 @@ def _not_one(found: re.Match[str]) -> ForetableError:
 
 def _missing(found: re.Match[str]) -> ForetableError:
     return UnknownName(
-        f"the model was trained on column {found['field']!r}, which the row does not have",
+        f"the model needs column {found['field']!r}, which the row does not have",
         hint="pass a row of the model's feature view; if the column is gone for good, train the model again",
     )
 
 
 def _mistyped(found: re.Match[str]) -> ForetableError:
     return UsageError(found["text"], hint="cast the column where it is made: the functions never cast text in silence")
+
+
+def _silent(found: re.Match[str]) -> ForetableError:
+    return WarehouseError(found["text"], hint="train or register the model again: only versions that keep their form can be explained")
 
 
 def _plain(_: re.Match[str]) -> ForetableError:
@@ -67,9 +71,10 @@ def _plain(_: re.Match[str]) -> ForetableError:
 
 _TOLD: tuple[tuple[str, Callable[[re.Match[str]], ForetableError]], ...] = (
     (r"Cannot extract field '(?P<field>[^']+)' from expression \"(?P<value>.+?)\" because it is not a struct", _scalar),
-    (r"Macro (?P<name>predict_\w+)\(\) does not support the supplied arguments", _not_one),
+    (r"Macro (?P<name>(predict|explain)_\w+)\(\) does not support the supplied arguments", _not_one),
     (r"Could not find key \"(?P<field>[^\"]+)\" in struct", _missing),
     (r"\"features_of\" does not have a column named \"(?P<field>[^\"]+)\"", _missing),
-    (r"(?P<text>predict_\w+: column \"[^\"]+\" is .+? is expected)", _mistyped),
-    (r"Function with name foretable_score(_once)? does not exist", _plain),
+    (r"(?P<text>(predict|explain)_\w+: column \"[^\"]+\" is .+? is expected)", _mistyped),
+    (r"(?P<text>explain_\w+: the version has no explanations)", _silent),
+    (r"Function with name foretable_(scores?(_once)?|explain) does not exist", _plain),
 )

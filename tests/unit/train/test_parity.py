@@ -211,7 +211,7 @@ def test_the_booster_of_another_model_is_refused(
     assert found.executor == "booster"
     assert check(connection, found, training, rows).max_difference < 1e-6
     mixed = replace(found, artifacts={**found.artifacts, "booster": other.artifacts["booster"]})
-    with pytest.raises(ParityFailure, match="by the booster"):
+    with pytest.raises(duckdb.Error, match="booster is refused: its trees are not those of the version"):
         check(connection, mixed, training, rows)
 
 
@@ -277,5 +277,5 @@ def test_probes_of_a_single_feature() -> None:
 
 def test_extreme_rows_hold_infinities_alone_and_opposed() -> None:
     made = extreme_rows(pa.table({"x": [1.0, 2.0], "y": [3.0, 4.0]}), (Feature("x", "number"), Feature("y", "number"))).to_pylist()
-    for row in ({"x": inf, "y": 3.0}, {"x": inf, "y": inf}, {"x": inf, "y": -inf}, {"x": None, "y": 1e300}):
+    for row in ({"x": inf, "y": 3.0}, {"x": inf, "y": inf}, {"x": inf, "y": -inf}, {"x": None, "y": 1e300}, {"x": 1e300, "y": 3.0}):
         assert row in made
