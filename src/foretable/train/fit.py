@@ -65,7 +65,7 @@ def fit_candidate(
         finish = _finish(model, fit, prepared)
         native = partial(_native, fit, finish)
         judged, form = judge(model, prepared, native), fit.form(finish)
-        artifacts = _artifacts(fit, form, len(prepared.signature.features))
+        artifacts = _artifacts(model, fit, form, len(prepared.signature.features))
     if model.calibration and finish.slope == 0:
         notes = (*notes, f"{candidate.name} ranks the validation rows no better than chance: everybody gets the base rate")
     return Trained(
@@ -145,10 +145,10 @@ def _signature(model: Model, prepared: Prepared, judged: Judgement) -> Signature
     return replace(prepared.signature, threshold=judged.threshold.threshold, by_segment=segments)
 
 
-def _artifacts(fit: Fit, form: Form, width: int) -> dict[str, bytes]:
+def _artifacts(model: Model, fit: Fit, form: Form, width: int) -> dict[str, bytes]:
     """The bytes to keep, by kind."""
     kept = {"onnx": onnx_of(form, width), "form": store.to_bytes(form), "explain": contribution_graph(form, width)}
-    booster = fit.booster()
+    booster = fit.booster() if model.executor == "booster" else None
     return kept if booster is None else {**kept, "booster": booster}
 
 
