@@ -19,7 +19,7 @@ from foretable.errors import ForetableError, UsageError
 STOPPED = 130
 GROUPS = (
     *("start", "read", "refresh", "schedule", "query", "models", "models_list", "models_show", "models_transfer", "compare"),
-    *("data", "worlds", "storage"),
+    *("report_model", "data", "worlds", "storage"),
 )
 
 app = typer.Typer(
