@@ -10,6 +10,13 @@ from foretable.registry.signature import OUTPUTS, Task
 PROBABILITIES = "MAP(VARCHAR, DOUBLE)"
 REASONS = 'STRUCT(feature VARCHAR, "value" VARCHAR, contribution DOUBLE, reason VARCHAR)[]'
 
+KINDS_OF: Mapping[str, tuple[str, ...]] = {
+    "classification": ("predict", "label", "explain"),
+    "multiclass": ("predict", "label", "probabilities", "explain"),
+    "regression": ("predict", "explain"),
+}
+"""The functions that a model has, by its task."""
+
 
 def answer_type(kind: str, task: Task) -> str:
     """The DuckDB type of a function: ``predict`` (a number, or a class), ``label``, ``probabilities`` or ``explain``."""

@@ -15,6 +15,7 @@ from foretable.compile.faced import in_our_words
 from foretable.compile.graph import Compiled, Graph
 from foretable.compile.history import check_histories
 from foretable.compile.mode import table_mode
+from foretable.compile.named import check_names
 from foretable.compile.point_in_time import check_training
 from foretable.compile.recorded import Columns, read_recorded
 from foretable.compile.references import aliases_of, calls, macros_of, models_of, reached, tables_of
@@ -52,8 +53,9 @@ def compile_project(project: Project) -> Graph:
     ------
     DeclarationError
         A query does not bind (with file, line and the near name), a key is missing, tables form a
-        cycle, or a source has no recorded schema.
+        cycle, two functions share a name, or a source has no recorded schema.
     """
+    check_names(project)
     compiler = _Compiler(project)
     try:
         for name in sorted(project.tables):

@@ -23,6 +23,7 @@ FUNCTIONS: Mapping[str, tuple[str, str]] = {
 }
 """What stands before and after the name of a model in the names of its functions; ``__<alias>`` or ``__v<N>`` may follow."""
 _NUMBER = re.compile(r"v\d+\Z")
+_EXACT = re.compile(r"(__|\A)exact\Z")
 
 
 def qualified(node: exp.Table) -> str:
@@ -96,7 +97,7 @@ def aliases_of(names: Iterable[str], models: Collection[str]) -> tuple[str, ...]
 
 
 class Called(NamedTuple):
-    """A function of a model: ``predict_churn_probabilities__challenger`` is model, kind and alias."""
+    """A function of a model: ``predict_churn_probabilities__challenger`` is model, kind and alias; ``explain_churn__exact`` has none."""
 
     model: str
     kind: str
@@ -109,5 +110,5 @@ def called_model(name: str, models: Collection[str]) -> Called | None:
     for kind, (before, after) in FUNCTIONS.items():
         model = called.removeprefix(before).removesuffix(after)
         if model in models and called == f"{before}{model}{after}":
-            return Called(model, kind, alias)
+            return Called(model, kind, _EXACT.sub("", alias) if kind == "explain" else alias)
     return None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import duckdb
 from sqlglot import exp
 
-from foretable.compile.answers import answer_type, table_columns
+from foretable.compile.answers import KINDS_OF, answer_type, table_columns
 from foretable.compile.asof import AS_OF, MODEL_VERSION
 from foretable.compile.recorded import Columns, recorded_text
 from foretable.compile.references import called_model, calls
@@ -17,6 +17,7 @@ from foretable.declare.names import split
 from foretable.declare.project import Macro
 from foretable.errors import DeclarationError
 from foretable.sql import DIALECT, parse, render, statement, table
+from foretable.udf.macros import parameters
 
 
 class Scratch:
@@ -55,11 +56,11 @@ class Scratch:
         """Stubs of the functions of models among the names: for a row, and where there is such a form, for a table."""
         for name in sorted(set(names) - self._stubs):
             called = called_model(name, models)
-            if called is None:
+            if called is None or called.kind not in KINDS_OF[models[called.model].task]:
                 continue
             self._stubs.add(name)
             model = models[called.model]
-            row = exp.UserDefinedFunction(this=table(name), expressions=[exp.to_identifier("f")], wrapped=True)
+            row = exp.UserDefinedFunction(this=table(name), expressions=parameters("f", reasons=called.kind == "explain"), wrapped=True)
             nothing = exp.cast(exp.null(), answer_type(called.kind, model.task), dialect=DIALECT)
             # Of the row, since DuckDB takes a field of what is NULL in any case for an INTEGER.
             answer = exp.case().when(exp.column("f").is_(exp.null()), nothing)

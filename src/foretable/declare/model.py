@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -99,8 +100,8 @@ class Model:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name.lower())
-        if not self.name.isidentifier() or "__" in self.name:
-            self._refuse(f"{self.name!r} cannot name a model", "use a lower-case identifier without a double underscore")
+        if not re.fullmatch("[a-z]([a-z0-9_]*[a-z0-9])?", self.name) or "__" in self.name:
+            self._refuse(f"{self.name!r} cannot name a model", "use letters, digits and single underscores, such as churn_30d")
         if not self.candidates:
             self._refuse(f"model {self.name} has no candidates", "add candidates=[ft.LogisticRegression(), …]")
         if not self.features:

@@ -15,6 +15,8 @@ from foretable.errors import DeclarationError
 if TYPE_CHECKING:
     from foretable.declare.model import Model
 
+_TAKEN = ("champion", "archived", "exact")
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ScoringTable(DynamicTable):
@@ -53,7 +55,7 @@ class ScoringTable(DynamicTable):
                 hint='write: traffic={"challenger": 0.1}',
             )  # fmt: skip
         for alias in (*self.traffic, *([self.shadow] if self.shadow else [])):
-            if not re.fullmatch(r"[a-z][a-z0-9_]*", alias) or "__" in alias or alias == "champion" or re.fullmatch(r"v\d+", alias):
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", alias) or "__" in alias or alias in _TAKEN or re.fullmatch(r"v\d+", alias):
                 raise DeclarationError(
                     f"{self.name}: {alias!r} is no alias beside the champion", where=str(self.origin), hint="such as challenger"
                 )

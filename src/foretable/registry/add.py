@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
 
+from foretable.errors import UsageError
 from foretable.registry.artifacts import write_artifacts
+from foretable.registry.signature import ENDINGS
 from foretable.registry.together import together
 from foretable.registry.versions import Version, version_of
 
@@ -94,6 +96,7 @@ def add_version(
     model, signature = trained.signature.model, trained.signature
     with together(connection):
         number = _next_number(connection, model)
+        _require_own_functions(connection, model)
         row = [
             *(model, number, trained.candidate, datetime.now(UTC).replace(tzinfo=None), declaration),
             *(training.table, training.hash, training.as_of_from, training.as_of_to, training.row_count),
@@ -115,6 +118,16 @@ def add_version(
 def _next_number(connection: duckdb.DuckDBPyConnection, model: str) -> int:
     last = connection.execute("SELECT max(version) FROM foretable.model_versions WHERE model = ?", [model]).fetchall()[0][0]
     return int(last or 0) + 1
+
+
+def _require_own_functions(connection: duckdb.DuckDBPyConnection, model: str) -> None:
+    """Refuse a name by which a function would be that of two models."""
+    shorter = [model.removesuffix(ending) for ending in ENDINGS if model.endswith(ending)]
+    others = [*shorter, *(f"{model}{ending}" for ending in ENDINGS)]
+    known = connection.execute("SELECT min(model) FROM foretable.model_versions WHERE list_contains(?, model)", [others]).fetchall()[0][0]
+    if known is not None:
+        longer = max(model, known, key=len)
+        raise UsageError(f"models {model} and {known} would both answer as predict_{longer}", hint="give the model another name")
 
 
 def _champion(connection: duckdb.DuckDBPyConnection, model: str) -> int | None:

@@ -19,6 +19,8 @@ from foretable.registry.versions import Version, retained, version_of
 CHAMPION = "champion"
 ARCHIVED = "archived"
 _ROLLBACK = "rollback from "
+TAKEN = frozenset({"exact"})
+"""No names of versions: ``explain_<model>__exact`` is another function of the champion."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _VERSION = re.compile(r"v?(\d+)\Z")
 
@@ -98,7 +100,7 @@ def promote(
     PromotionRefused
         A check found what keeps the version from being champion: no better than chance, unfair, …
     """
-    if not _NAME.match(alias) or _VERSION.match(alias) or "__" in alias:
+    if not _NAME.match(alias) or _VERSION.match(alias) or "__" in alias or alias in TAKEN:
         raise UsageError(f"{alias!r} cannot be an alias", hint="use a lower-case identifier such as champion or challenger")
     with together(connection):
         found = version_of(connection, model, version)

@@ -14,7 +14,7 @@ from foretable.registry.signature import Feature, Kind, SegmentThresholds, Signa
 
 MOST_FEATURES = 10_000
 MOST_WORDS = 100_000
-_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_NAME = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?\Z")
 _KNOWN = {"model", "task", "features", "label", "threshold", "classes", "by_segment", "reasons", "output"}
 _EXAMPLE = '{"features": [{"name": "spend", "kind": "number"}, {"name": "plan", "kind": "category", "vocabulary": ["basic", "gold"]}]}'
 
@@ -28,7 +28,7 @@ def model_name(name: object, where: str) -> str:
         It is none.
     """
     if not isinstance(name, str) or not _NAME.match(name) or "__" in name or len(name) > 100:
-        raise UsageError(f"{name!r} cannot name a model", where=where, hint="use a lower-case identifier without a double underscore")
+        raise UsageError(f"{name!r} cannot name a model", where=where, hint="use letters, digits and single underscores, such as churn_30d")
     return name
 
 

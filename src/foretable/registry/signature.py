@@ -20,6 +20,8 @@ Kind = Literal["number", "boolean", "category"]
 Task = Literal["classification", "multiclass", "regression"]
 OUTPUTS: Mapping[Task, str] = {"classification": "probability", "multiclass": "label", "regression": "prediction"}
 """What ``predict_<model>`` gives: a probability of class 1, the most probable class, or a number."""
+ENDINGS = ("_label", "_probabilities")
+"""What ends the name of a model in the names of other functions than ``predict_<model>``."""
 TYPES: Mapping[Kind, str] = {
     "number": r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*",
     "boolean": "BOOLEAN",

@@ -8,6 +8,7 @@ import duckdb
 from sqlglot import exp
 
 from foretable import sql
+from foretable.udf.macros import parameters
 
 
 def install_absent(connection: duckdb.DuckDBPyConnection, functions: Mapping[str, str]) -> None:
@@ -21,6 +22,7 @@ def install_absent(connection: duckdb.DuckDBPyConnection, functions: Mapping[str
         Name of each function of a row, such as ``predict_churn__challenger``, and the type of its answer.
     """
     for name, answer in functions.items():
-        named = exp.UserDefinedFunction(this=sql.table(f"main.{name}"), expressions=[exp.to_identifier("features_of")], wrapped=True)
+        taken = parameters("features_of", reasons=name.startswith("explain_"))
+        named = exp.UserDefinedFunction(this=sql.table(f"main.{name}"), expressions=taken, wrapped=True)
         body = exp.cast(exp.null(), answer, dialect=sql.DIALECT)
         connection.execute(sql.render(exp.Create(kind="MACRO", exists=True, this=named, expression=body)))

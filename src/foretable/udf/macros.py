@@ -65,12 +65,18 @@ def _explain(signature: Signature, name: str, key: str) -> str:
     else:
         told = exp.Anonymous(this="error", expressions=[exp.Literal.string(f"{name}: the version has no explanations")])
         body = exp.cast(told, f"{REASON}[]", dialect=sql.DIALECT)
-    return _create(name, [exp.to_identifier(ROW), exp.PropertyEQ(this=exp.to_identifier("top"), expression=exp.null())], body)
+    return _create(name, parameters(ROW, reasons=True), body)
+
+
+def parameters(row: str, *, reasons: bool) -> list[exp.Expr]:
+    """What a function takes: the row, and where it gives reasons, how many are wanted."""
+    wanted = [exp.PropertyEQ(this=exp.to_identifier("top"), expression=exp.null())] if reasons else []
+    return [exp.to_identifier(row), *wanted]
 
 
 def _table(answers: Answers, version: int, name: str) -> str:
     """``FROM predict_<model>(table)``: all columns, what the model gives, label and version."""
-    query = sql.parse(sql.statement(_TABLE, answer=answer(answers, name, once=True)))
+    query = sql.tree(_TABLE, answer=answer(answers, name, once=True))
     given = {**_given(answers.signature), "model_version": exp.Literal.number(version)}
     query = query.select(*(exp.alias_(value, column, quoted=True) for column, value in given.items()))
     return _create(name, ["input"], query, exp.ReturnsProperty(this=exp.Schema(this=exp.var("TABLE")), is_table=True))

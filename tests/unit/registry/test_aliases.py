@@ -118,7 +118,7 @@ def test_unknown_references(three, reference, message):
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("alias", ["v3", "3", "Best", "a b", "a__b", ""])
+@pytest.mark.parametrize("alias", ["v3", "3", "Best", "a b", "a__b", "exact", ""])
 def test_an_alias_is_a_plain_name(three, alias):
     with pytest.raises(UsageError, match="cannot be an alias"):
         promote(three, "churn", 1, reason="", alias=alias)

@@ -141,3 +141,15 @@ def test_a_version_does_not_differ_from_itself(warehouse, add):
     assert first.signature.features == FEATURES
     promote(warehouse, "churn", 1, reason="x")
     assert compare(warehouse, first, first).metrics.keys() == {("test", "all", "roc_auc"), ("train", "all", "roc_auc")}
+
+
+@pytest.mark.parametrize(("first", "second"), [("churn", "churn_label"), ("churn_probabilities", "churn")])
+def test_two_models_never_answer_by_one_name(warehouse, add, first, second):
+    def named(model):
+        return replace(made().signature, model=model)
+
+    add(warehouse, signature=named(first))
+    add(warehouse, signature=named("churn_labelled"))
+    longer = max(first, second, key=len)
+    with pytest.raises(UsageError, match=f"models {second} and {first} would both answer as predict_{longer}"):
+        add(warehouse, signature=named(second))
