@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from foretable.declare.judge import EntitySplit, TimeSplit
 from foretable.declare.model import Model
 from foretable.errors import DeclarationError, TrainingError, nearest
-from foretable.registry.signature import Signature, encode_table
+from foretable.registry.signature import Feature, Signature, encode_table
 from foretable.train import checks
 from foretable.train.features import infer_features
 from foretable.train.folds import Grounds
@@ -70,7 +70,7 @@ def prepare(model: Model, data: pa.Table, training: TrainingSet) -> Prepared:
     TrainingError
         The label cannot be learned, a part has too few rows of a class, a column is no input or infinite, no feature is left.
     LabelLeak
-        One feature alone tells the label.
+        A feature, or several together, tell the label as only the label does.
     """
     learned = outcome(data[training.label], model.task, f"{training.table}.{training.label}")
     grounds = _split(model, data, training, learned)
@@ -78,13 +78,12 @@ def prepare(model: Model, data: pa.Table, training: TrainingSet) -> Prepared:
     enough(learned, split, training.table)
     train_rows = data.take(pa.array(np.flatnonzero(split == TRAIN)))
     features = infer_features(train_rows, training.features, training.table)
-    kept, notes = checks.informative(train_rows, features)
+    kept, constant = checks.informative(train_rows, features)
     if not kept:
         raise TrainingError("no feature varies over the training rows", where=training.table, hint="add feature views to the model")
     matrix = encode_table(data, kept)
     checks.finite(matrix, kept, training.table)
-    if model.task == "classification":
-        checks.no_leak(matrix, learned.values, split, kept, training.table)
+    found = checks.examine(_examined(model, data, training, kept, matrix, learned, grounds))
     reasons = tuple((f.name, model.reasons[f.name]) for f in kept if f.name in model.reasons)
     return Prepared(
         signature=Signature(model.name, model.task, kept, training.label, model.cut, learned.classes, reasons=reasons),
@@ -93,12 +92,48 @@ def prepare(model: Model, data: pa.Table, training: TrainingSet) -> Prepared:
         split=split,
         clusters=grounds.clusters,
         latest=_latest(grounds.clusters, data, training.as_of),
-        notes=(*notes, *_left_out(split)),
+        notes=_left_out(split),
         classes=learned.count,
-        dates=data[training.as_of].to_numpy() if training.as_of is not None else None,
+        dates=_dates(data, training),
         aside={name: data[name] for name in training.aside},
         grounds=grounds,
+        findings=checks.ordered((*found, *constant)),
     )
+
+
+def _examined(
+    model: Model,
+    data: pa.Table,
+    training: TrainingSet,
+    features: tuple[Feature, ...],
+    matrix: np.ndarray,
+    learned: Outcome,
+    grounds: Grounds,
+) -> checks.Examined:
+    """What the checks look at."""
+    by_entity = model.split if isinstance(model.split, EntitySplit) else EntitySplit(training.keys[0])
+    return checks.Examined(
+        table=training.table,
+        task=model.task,
+        features=features,
+        matrix=matrix,
+        outcome=learned.values,
+        split=grounds.split,
+        clusters=grounds.clusters,
+        classes=learned.classes,
+        keys={name: data[name] for name in training.keys},
+        dates=_dates(data, training),
+        entities=grounds.entities,
+        held_out=by_entity.column if grounds.dates is None else "",
+    )
+
+
+def _dates(data: pa.Table, training: TrainingSet) -> np.ndarray | None:
+    """As_of of each row; None where the label has no clock."""
+    if training.as_of is None:
+        return None
+    dates: np.ndarray = data[training.as_of].to_numpy()
+    return dates
 
 
 def _split(model: Model, data: pa.Table, training: TrainingSet, learned: Outcome) -> Grounds:

@@ -50,10 +50,10 @@ def test_too_few_of_a_class(connection: duckdb.DuckDBPyConnection, training: Tra
 @pytest.mark.parametrize(
     ("expression", "note"),
     [
-        ("7", "extra is left out: always 7"),
-        ("NULL::DOUBLE", "extra is left out: always NULL"),
-        ("'x'", "extra is left out: always x"),
-        ("CASE WHEN customer_id % 2 = 0 THEN 'NaN'::DOUBLE END", "extra is left out: always NULL"),
+        ("7", "left out: always 7"),
+        ("NULL::DOUBLE", "left out: always NULL"),
+        ("'x'", "left out: always x"),
+        ("CASE WHEN customer_id % 2 = 0 THEN 'NaN'::DOUBLE END", "left out: always NULL"),
     ],
 )
 def test_features_that_never_vary_are_left_out_and_named(
@@ -61,7 +61,8 @@ def test_features_that_never_vary_are_left_out_and_named(
 ) -> None:
     found = prepared(connection, with_column(connection, training, expression), declare())
     assert [f.name for f in found.signature.features] == list(training.features)
-    assert any(note in each for each in found.notes)
+    (finding,) = [each for each in found.findings if each.check == "constant"]
+    assert (finding.severity, finding.column, finding.message) == ("note", "extra", f"{note} in the training rows")
 
 
 def test_a_feature_that_varies_only_among_held_out_rows_is_left_out(
@@ -71,7 +72,7 @@ def test_a_feature_that_varies_only_among_held_out_rows_is_left_out(
     held_out = read_rows(connection, training)["customer_id"][int(plain.rows(TEST)[0])].as_py()
     found = prepared(connection, with_column(connection, training, f"customer_id = {held_out}"), declare())
     assert found.signature == plain.signature
-    assert found.notes == ("feature extra is left out: always False in the training rows",)
+    assert [(each.column, each.message) for each in found.findings] == [("extra", "left out: always false in the training rows")]
 
 
 def test_a_feature_that_is_only_sometimes_null_stays(
@@ -79,7 +80,7 @@ def test_a_feature_that_is_only_sometimes_null_stays(
 ) -> None:
     found = prepared(connection, with_column(connection, training, "CASE WHEN customer_id % 2 = 0 THEN 1 END"), declare())
     assert found.signature.features[-1].name == "extra"
-    assert found.notes == ()
+    assert found.findings == found.notes == ()
 
 
 @pytest.mark.parametrize(

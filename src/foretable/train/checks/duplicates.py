@@ -1,0 +1,143 @@
+"""Rows that are in two splits: what a model has seen already, it is not tested on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from foretable.train.checks.examined import NAMED, Examined
+from foretable.train.checks.ranks import ranks
+from foretable.train.result import Finding
+
+DIGITS = 3
+"""Significant digits, counted from a column's spread, in which two rows may agree to be near-duplicates."""
+CONTINUOUS = 50
+"""Different values from which a number says something about whose row it is."""
+LEAST_COLUMNS = 3
+SURPRISE = 3.0
+"""Rows count where chance, were columns independent, would give fewer than one such pair in a thousand rows."""
+ALIKE = 0.9
+"""Correlation from which two columns say the same about whose row it is."""
+SAMPLE = 4_000
+WARNED = 0.01
+"""Share of the held-out rows that could be told apart."""
+
+
+def duplicates(examined: Examined) -> list[Finding]:
+    """Held-out rows that agree with a training row of another entity in every feature.
+
+    Rows of the same entity may look alike from date to date. Rows whose values are common ones, such as all zeros of those who
+    did nothing, agree by nature and are not counted: a row needs at least three continuous columns, none of which follows from
+    another, with values rare enough to tell rows apart.
+    """
+    columns = _telling(examined)
+    if len(columns) < LEAST_COLUMNS:
+        return []
+    rounded = _rounded(np.concatenate([examined.learned, examined.held]))
+    size = len(examined.train)
+    enough = _surprise(rounded[:, columns], size) > np.log10(max(size, 1)) + SURPRISE
+    seen = _seen(examined, _hashed(rounded), size) & enough
+    total = int(enough.sum())
+    if not total or seen.sum() <= WARNED * total:
+        return []
+    return [_finding(examined, np.flatnonzero(seen), total)]
+
+
+def _finding(examined: Examined, rows: np.ndarray, total: int) -> Finding:
+    hashes = _hashed(np.concatenate([examined.learned, examined.held]))
+    exact = int(_seen(examined, hashes, len(examined.train))[rows].sum())
+    keys = [examined.key(int(examined.others[row])) for row in rows[:NAMED]]
+    share = len(rows) / total
+    message = (
+        f"{len(rows):,} of {total:,} held-out rows that can be told apart ({share:.1%}) agree with a training row of another key "
+        f"in every feature to {DIGITS} digits, {exact:,} of them exactly, such as {keys[0]}: figures on held-out rows flatter; "
+        "drop the copies, or split by whom they are about"
+    )
+    evidence: dict[str, Any] = {"rows": len(rows), "exact": exact, "of": total, "share": share, "examples": keys}
+    return Finding("duplicates", "warning", message, "", evidence)
+
+
+def _telling(examined: Examined) -> list[int]:
+    """Continuous columns, none of which follows from one before."""
+    step = max(len(examined.learned) // SAMPLE, 1)
+    sample = examined.learned[::step]
+    found: list[tuple[int, np.ndarray]] = []
+    for position, feature in enumerate(examined.features):
+        if feature.kind != "number" or len(np.unique(sample[:, position])) < CONTINUOUS:
+            continue
+        ranked = ranks(sample[:, position]) - (len(sample) + 1) / 2
+        ranked /= np.sqrt(ranked @ ranked)
+        if all(abs(ranked @ other) < ALIKE for _, other in found):
+            found.append((position, ranked))
+    return [position for position, _ in found]
+
+
+def _rounded(matrix: np.ndarray) -> np.ndarray:
+    """Numbers to three digits; a column that is far from zero is counted from its middle, else all would be alike."""
+    with np.errstate(all="ignore"):
+        middle = np.nan_to_num(
+            np.array([np.median(column[~np.isnan(column)]) if (~np.isnan(column)).any() else 0.0 for column in matrix.T])
+        )
+        spread = np.nan_to_num(np.nanstd(matrix, axis=0))
+        centred = matrix - np.where(np.abs(middle) > 100 * spread, middle, 0.0)
+        unit = np.power(10.0, np.floor(np.log10(np.abs(centred))) - (DIGITS - 1))
+        found = np.round(centred / unit) * unit
+    return np.where(np.isfinite(found), np.round(found, 12), np.where(np.isnan(matrix), np.nan, 0.0))
+
+
+def _surprise(rounded: np.ndarray, size: int) -> np.ndarray:
+    """Decimal digits that the values of a held-out row single it out by; none for a row with fewer than three rare values."""
+    digits, rare = np.zeros(len(rounded) - size), np.zeros(len(rounded) - size, dtype=int)
+    for column in rounded.T:
+        _, codes = np.unique(column, return_inverse=True)
+        share = np.maximum(np.bincount(codes[:size], minlength=codes.max() + 1), 1)[codes[size:]] / max(size, 1)
+        digits -= np.log10(share)
+        rare += share <= 1 / CONTINUOUS * 2
+    return np.where(rare >= LEAST_COLUMNS, digits, 0.0)
+
+
+def _hashed(matrix: np.ndarray) -> np.ndarray:
+    """A number per row; equal rows have equal ones, and different rows hardly ever."""
+    bits = np.ascontiguousarray(np.where(np.isnan(matrix), np.nan, matrix + 0.0)).view(np.uint64)
+    found = np.zeros(len(matrix), dtype=np.uint64)
+    for column in bits.T:
+        found = (found ^ column) * np.uint64(0x9E3779B97F4A7C15)
+        found ^= found >> np.uint64(29)
+    return found
+
+
+def _seen(examined: Examined, hashes: np.ndarray, size: int) -> np.ndarray:
+    """Which held-out rows have the hash of a training row of another cluster."""
+    order = np.argsort(hashes[:size], kind="stable")
+    known, owner = hashes[:size][order], examined.clusters[examined.train][order]
+    starts = np.flatnonzero(np.r_[True, known[1:] != known[:-1]])
+    one_owner = np.minimum.reduceat(owner, starts) == np.maximum.reduceat(owner, starts)
+    at = np.clip(np.searchsorted(known[starts], hashes[size:]), 0, len(starts) - 1)
+    found = known[starts][at] == hashes[size:]
+    own = one_owner[at] & (owner[starts][at] == examined.clusters[examined.others])
+    seen: np.ndarray = found & ~own
+    return seen
+
+
+def crossing(examined: Examined) -> list[Finding]:
+    """Entities of an entity split that are in two parts, also where only the writing of a text tells two keys apart."""
+    if not examined.held_out:
+        return []
+    values: pa.Array = examined.entities
+    codes = examined.clusters
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        written = pc.utf8_lower(pc.utf8_trim_whitespace(values)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+        codes = written[codes]
+    both = np.intersect1d(codes[examined.train], codes[examined.others])
+    if not len(both):
+        return []
+    rows = np.flatnonzero(np.isin(codes, both))
+    keys = sorted({str(values[int(examined.clusters[row])].as_py()) for row in rows})[:NAMED]
+    message = (
+        f"{len(both):,} values of {examined.held_out} are in training and in held-out rows, written in other letters or with other spaces, "
+        f"such as {' and '.join(repr(key) for key in keys[:2])}: write them alike in the clean layer"
+    )
+    return [Finding("duplicates", "warning", message, examined.held_out, {"entities": len(both), "examples": keys})]
