@@ -99,6 +99,9 @@ WORDS = {
     "tenure_month": "Complete months of tenure that the row describes",
     "months_ahead": "Months from now: 0 is the month that comes next",
     "telco_churn_probability": "Calibrated probability of leaving in that month, 0 to 1",
+    "telco_churn_probability_challenger": "What the next best version of the model would say",
+    "model_version_challenger": "Version of the model that would",
+    "telco_churn_factors": "The three features that move the probability most: feature, value, contribution (log-odds), reason",
     "telco_churn_as_published_probability": "Class-weighted score of next month: an order, no probability",
     "model_version": "Version of the model that scored the row",
     "scored_at": "Clock at which the row was scored, UTC",
@@ -106,6 +109,7 @@ WORDS = {
     "churn_probability_12m": "Probability of leaving within the next 12 months, 0 to 1",
     "expected_lifetime": "Months that a customer who is kept is expected to stay, 36 at most",
     "as_published_score": "Class-weighted score of next month: an order, no probability",
+    "churn_factors": "The three features that move the risk of the next month most: feature, value, contribution (log-odds), reason",
     "tenure": "Complete months as a customer",
     "contract": "Month-to-month, One year or Two year",
     "internet_service": "DSL, Fiber optic or No",
@@ -144,8 +148,8 @@ def published(table: str, names: str, rules: dict[str, pa.Column], **keys: list[
     ft.schema(table, pa.DataFrameSchema(columns, **keys))
 
 
-CUSTOMER = """churn_probability_month churn_probability_12m expected_lifetime model_version as_published_score tenure contract
-    internet_service tech_support payment_method monthly_charge lifetime_value"""
+CUSTOMER = """churn_probability_month churn_probability_12m expected_lifetime model_version as_published_score churn_factors
+    tenure contract internet_service tech_support payment_method monthly_charge lifetime_value"""
 
 published(
     "predictions.telco_churn",
@@ -161,9 +165,11 @@ published(
 )
 for scores, names in {
     "predictions.telco_next_months": "customer_id tenure_month months_ahead telco_churn_probability model_version scored_at",
+    "predictions.telco_this_month": """customer_id tenure_month contract telco_churn_probability model_version
+        telco_churn_probability_challenger model_version_challenger telco_churn_factors scored_at""",
     "predictions.telco_as_published": "customer_id tenure_month telco_churn_as_published_probability model_version scored_at",
 }.items():
-    published(scores, names, {name: share() for name in names.split() if name.endswith("probability")})
+    published(scores, names, {name: share() for name in names.split() if name.endswith("_probability")})
 for plan in ("decisions.action_plan", "decisions.action_plan_as_published"):
     published(
         plan,

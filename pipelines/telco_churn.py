@@ -14,7 +14,7 @@ import ibis
 import foretable as ft
 from foretable import _
 
-from ..models.telco_churn import FIRST_MONTH, customer, customer_month, telco_churn, telco_churn_as_published
+from ..models.telco_churn import FIRST_MONTH, PEOPLE, customer, customer_month, telco_churn, telco_churn_as_published
 
 HORIZON = 12
 """Months over which a customer's risk is decided on."""
@@ -74,7 +74,7 @@ def _count(*flags: ibis.Value) -> ibis.Value:
 
 
 def features_of(t: ft.Table) -> ft.Table:
-    """The 48 features of customer-months; ``t`` has the customer's columns, ``tenure_month``, and ``month``, the one described."""
+    """The 48 features of customer-months, and ``PEOPLE``; ``t`` has the customer's columns, and ``month``, the one described."""
     t = t.mutate(
         price=t.monthly_charge.cast("float64"),
         term=ibis.cases((t.contract == "Two year", 24), (t.contract == "One year", 12), else_=1),
@@ -86,14 +86,15 @@ def features_of(t: ft.Table) -> ft.Table:
     )
     t = t.mutate(services=t.basics + t.protection + t.streaming)
     return t.select(
-        "customer_id", "tenure_month",
-        "senior_citizen", "partner", "dependents", "phone_service", "multiple_lines", "internet_service",
+        "customer_id", "tenure_month", *PEOPLE,
+        "partner", "dependents", "phone_service", "multiple_lines", "internet_service",
         "online_security", "online_backup", "device_protection", "tech_support", "streaming_tv", "streaming_movies",
         "contract", "paperless_billing", "payment_method",
         household_size=t.household, protection_count=t.protection, streaming_count=t.streaming, service_count=t.services,
         **_progress(t), **_rolling(t), **_ratios(t),
         automatic_payment=t.automatic,
         uncommitted=(t.contract == "Month-to-month") & ~t.automatic,
+        uncommitted_first_year=(t.contract == "Month-to-month") & (t.month <= 12),
         fiber_unsupported=(t.internet_service == "Fiber optic") & ~t.tech_support,
     )  # fmt: skip
 
@@ -168,6 +169,10 @@ def telco_this_month() -> ft.Table:
 
 
 monthly_scores = ft.scoring_table("predictions.telco_next_months", model=telco_churn, over=telco_next_months, keep=["months_ahead"])
+# Why, for those who are here now, beside what the next best version would say.
+this_month_scores = ft.scoring_table(
+    "predictions.telco_this_month", model=telco_churn, over=telco_this_month, keep=["contract"], shadow="challenger", reasons=3
+)
 published_scores = ft.scoring_table("predictions.telco_as_published", model=telco_churn_as_published, over=telco_this_month)
 
 
@@ -183,7 +188,8 @@ def telco_scores() -> ft.Table:
     ``churn_probability_12m`` is one less the product of staying in each of the twelve months, each with
     its own probability. ``expected_lifetime`` (months) is what a customer who is kept is worth counting: the
     horizon, then 1 / h at the hazard h of its last month, 24 months at most. ``as_published_score`` is
-    the class-weighted score of next month: an order, not a probability.
+    the class-weighted score of next month: an order, not a probability. ``churn_factors`` are the three features that
+    move the risk of next month most, with words for the service team.
     """
     s = monthly_scores.rows()
     ahead = [s.telco_churn_probability.max(where=s.months_ahead == k) for k in range(HORIZON)]
@@ -194,10 +200,11 @@ def telco_scores() -> ft.Table:
         model_version=s.model_version.max(),
     )
     published = published_scores.rows().select("customer_id", as_published_score=_.telco_churn_as_published_probability)
+    factors = this_month_scores.rows().select("customer_id", churn_factors=_.telco_churn_factors)
     who = telco_customers.rows().select(
         "customer_id", "tenure", "contract", "internet_service", "tech_support", "payment_method", "monthly_charge"
     )
-    t = customer.join(risks, published, who)
+    t = customer.join(risks, published, factors, who)
     return t.mutate(lifetime_value=customer_lifetime_value(t.monthly_charge, t.expected_lifetime, ibis.literal(MARGIN, "decimal(5, 4)")))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from collections.abc import Callable
@@ -58,14 +59,51 @@ def test_bad_rows_are_in_quarantine_with_their_reason_and_in_no_score(session: S
 
 def test_the_risk_of_the_horizon_is_one_less_the_product_of_staying(session: Session) -> None:
     _, monthly = session.rows("SELECT customer_id, months_ahead, telco_churn_probability FROM predictions.telco_next_months")
-    stays: dict[str, dict[int, float]] = {}
+    hazards: dict[str, dict[int, float]] = {}
     for customer, ahead, hazard in monthly:
-        stays.setdefault(customer, {})[ahead] = 1 - hazard
+        hazards.setdefault(customer, {})[ahead] = hazard
     _, scores = session.rows("SELECT customer_id, churn_probability_month, churn_probability_12m FROM predictions.telco_churn")
     for customer, month, year in scores:
-        assert sorted(stays[customer]) == list(range(12))
-        assert year == pytest.approx(1 - math.prod(stays[customer].values()), abs=1e-12)
-        assert month == 1 - stays[customer][0]
+        assert sorted(hazards[customer]) == list(range(12))
+        assert year == pytest.approx(1 - math.prod(1 - hazard for hazard in hazards[customer].values()), abs=1e-12)
+        assert month == hazards[customer][0]
+
+
+def test_no_model_reads_what_people_are_and_how_they_are_treated_is_measured(session: Session) -> None:
+    _, signatures = session.rows("SELECT signature FROM foretable.model_versions")
+    read = {feature["name"] for (signature,) in signatures for feature in json.loads(signature)["features"]}
+    assert len(read) == 48
+    assert not read & {"gender", "senior_citizen"}
+    measured = "SELECT DISTINCT segment FROM foretable.evaluations WHERE model = 'telco_churn' AND metric = 'tpr' ORDER BY 1"
+    groups = ["gender=Female", "gender=Male", "senior_citizen=false", "senior_citizen=true"]
+    assert [row[0] for row in session.rows(measured)[1]] == groups
+
+
+def test_every_customer_has_three_reasons_in_words_that_follow_the_score_of_the_month(session: Session) -> None:
+    _, rows = session.rows("SELECT churn_factors, churn_probability_month FROM predictions.telco_churn")
+    for factors, probability in rows:
+        reasons = json.loads(factors)
+        assert len(reasons) == 3 and 0 < probability < 1
+        sizes = [abs(reason["contribution"]) for reason in reasons]
+        assert sizes == sorted(sizes, reverse=True)
+        assert not any(reason["reason"] == f"{reason['feature']} is {reason['value']}" for reason in reasons)
+    wrong = """
+        SELECT count(*) FROM predictions.telco_churn AS s JOIN predictions.telco_this_month AS m USING (customer_id)
+        WHERE s.churn_probability_month != m.telco_churn_probability OR s.churn_factors != m.telco_churn_factors
+    """
+    assert one(session, wrong) == (0,)
+
+
+def test_the_challenger_scores_beside_the_champion(session: Session) -> None:
+    count, scored, versions, differing = one(
+        session,
+        """
+        SELECT count(*), count(telco_churn_probability_challenger), count(DISTINCT model_version_challenger),
+            count(*) FILTER (model_version_challenger != model_version)
+        FROM predictions.telco_this_month
+        """,
+    )
+    assert (scored, versions, differing) == (count, 1, count)
 
 
 def test_lifetime_value_is_charge_by_lifetime_by_margin(session: Session) -> None:

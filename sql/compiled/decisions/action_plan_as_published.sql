@@ -18,6 +18,7 @@
 --   expected_lifetime        DECIMAL(10,2)
 --   model_version            INTEGER
 --   as_published_score       DOUBLE
+--   churn_factors            JSON
 --   tenure                   INTEGER
 --   contract                 VARCHAR
 --   internet_service         VARCHAR
@@ -60,6 +61,7 @@ SELECT
   "t5"."expected_lifetime",
   "t5"."model_version",
   "t5"."as_published_score",
+  "t5"."churn_factors",
   "t5"."tenure",
   "t5"."contract",
   "t5"."internet_service",
@@ -75,6 +77,7 @@ FROM (
     "t4"."expected_lifetime",
     "t4"."model_version",
     "t4"."as_published_score",
+    "t4"."churn_factors",
     "t4"."tenure",
     "t4"."contract",
     "t4"."internet_service",
@@ -108,6 +111,7 @@ FROM (
       "t3"."expected_lifetime",
       "t3"."model_version",
       "t3"."as_published_score",
+      "t3"."churn_factors",
       "t3"."tenure",
       "t3"."contract",
       "t3"."internet_service",
@@ -124,13 +128,13 @@ FROM (
       (
         ROW_NUMBER() OVER (
           PARTITION BY "t3"."eligible"
-          ORDER BY "t3"."expected_value" DESC, "t3"."customer_id" ASC, "t3"."churn_probability_month", "t3"."churn_probability_12m", "t3"."expected_lifetime", "t3"."model_version", "t3"."as_published_score", "t3"."tenure", "t3"."contract", "t3"."internet_service", "t3"."tech_support", "t3"."payment_method", "t3"."monthly_charge", "t3"."lifetime_value", "t3"."probability", "t3"."value", "t3"."rank", "t3"."_cost"
+          ORDER BY "t3"."expected_value" DESC, "t3"."customer_id" ASC, "t3"."churn_probability_month", "t3"."churn_probability_12m", "t3"."expected_lifetime", "t3"."model_version", "t3"."as_published_score", "t3"."churn_factors", "t3"."tenure", "t3"."contract", "t3"."internet_service", "t3"."tech_support", "t3"."payment_method", "t3"."monthly_charge", "t3"."lifetime_value", "t3"."probability", "t3"."value", "t3"."rank", "t3"."_cost"
           ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) - 1
       ) + 1 AS "_position",
       CAST(SUM("t3"."_cost") OVER (
         PARTITION BY "t3"."eligible"
-        ORDER BY "t3"."expected_value" DESC, "t3"."customer_id" ASC, "t3"."churn_probability_month", "t3"."churn_probability_12m", "t3"."expected_lifetime", "t3"."model_version", "t3"."as_published_score", "t3"."tenure", "t3"."contract", "t3"."internet_service", "t3"."tech_support", "t3"."payment_method", "t3"."monthly_charge", "t3"."lifetime_value", "t3"."probability", "t3"."value", "t3"."rank", "t3"."_cost"
+        ORDER BY "t3"."expected_value" DESC, "t3"."customer_id" ASC, "t3"."churn_probability_month", "t3"."churn_probability_12m", "t3"."expected_lifetime", "t3"."model_version", "t3"."as_published_score", "t3"."churn_factors", "t3"."tenure", "t3"."contract", "t3"."internet_service", "t3"."tech_support", "t3"."payment_method", "t3"."monthly_charge", "t3"."lifetime_value", "t3"."probability", "t3"."value", "t3"."rank", "t3"."_cost"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DECIMAL(18, 2)) AS "_spent"
     FROM (
@@ -141,6 +145,7 @@ FROM (
         "t2"."expected_lifetime",
         "t2"."model_version",
         "t2"."as_published_score",
+        "t2"."churn_factors",
         "t2"."tenure",
         "t2"."contract",
         "t2"."internet_service",
@@ -162,6 +167,7 @@ FROM (
           "t1"."expected_lifetime",
           "t1"."model_version",
           "t1"."as_published_score",
+          "t1"."churn_factors",
           "t1"."tenure",
           "t1"."contract",
           "t1"."internet_service",
@@ -174,7 +180,7 @@ FROM (
           "t1"."expected_value",
           (
             ROW_NUMBER() OVER (
-              ORDER BY "t1"."expected_value" DESC, "t1"."customer_id" ASC, "t1"."churn_probability_month", "t1"."churn_probability_12m", "t1"."expected_lifetime", "t1"."model_version", "t1"."as_published_score", "t1"."tenure", "t1"."contract", "t1"."internet_service", "t1"."tech_support", "t1"."payment_method", "t1"."monthly_charge", "t1"."lifetime_value", "t1"."probability", "t1"."value"
+              ORDER BY "t1"."expected_value" DESC, "t1"."customer_id" ASC, "t1"."churn_probability_month", "t1"."churn_probability_12m", "t1"."expected_lifetime", "t1"."model_version", "t1"."as_published_score", "t1"."churn_factors", "t1"."tenure", "t1"."contract", "t1"."internet_service", "t1"."tech_support", "t1"."payment_method", "t1"."monthly_charge", "t1"."lifetime_value", "t1"."probability", "t1"."value"
               ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
             ) - 1
           ) + 1 AS "rank",
@@ -187,6 +193,7 @@ FROM (
             "t0"."expected_lifetime",
             "t0"."model_version",
             "t0"."as_published_score",
+            "t0"."churn_factors",
             "t0"."tenure",
             "t0"."contract",
             "t0"."internet_service",

@@ -18,6 +18,7 @@ WITH "t1" AS (
     "t0"."expected_lifetime",
     "t0"."model_version",
     "t0"."as_published_score",
+    "t0"."churn_factors",
     "t0"."tenure",
     "t0"."contract",
     "t0"."internet_service",

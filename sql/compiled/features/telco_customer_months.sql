@@ -2,61 +2,64 @@
 -- One row per customer and complete month of tenure, from the third on: the state after that month.
 --
 -- Columns
---   customer_id         VARCHAR
---   tenure_month        BIGINT
---   senior_citizen      BOOLEAN
---   partner             BOOLEAN
---   dependents          BOOLEAN
---   phone_service       BOOLEAN
---   multiple_lines      BOOLEAN
---   internet_service    VARCHAR
---   online_security     BOOLEAN
---   online_backup       BOOLEAN
---   device_protection   BOOLEAN
---   tech_support        BOOLEAN
---   streaming_tv        BOOLEAN
---   streaming_movies    BOOLEAN
---   contract            VARCHAR
---   paperless_billing   BOOLEAN
---   payment_method      VARCHAR
---   household_size      INTEGER
---   protection_count    INTEGER
---   streaming_count     INTEGER
---   service_count       INTEGER
---   months_active       BIGINT
---   log_months          DOUBLE
---   year_of_tenure      BIGINT
---   first_year          BOOLEAN
---   contract_months     INTEGER
---   month_in_term       BIGINT
---   months_to_renewal   BIGINT
---   term_progress       DOUBLE
---   renewals            BIGINT
---   renewals_3m         BIGINT
---   renewals_6m         BIGINT
---   renewals_12m        BIGINT
---   charges_3m          DOUBLE
---   charges_6m          DOUBLE
---   charges_12m         DOUBLE
---   charge_share_3m     DOUBLE
---   charge_share_6m     DOUBLE
---   charge_share_12m    DOUBLE
---   charges_to_date     DOUBLE
---   monthly_charge      DOUBLE
---   commitment_left     DOUBLE
---   charge_per_service  DOUBLE
---   charge_per_member   DOUBLE
---   addon_share         DOUBLE
---   protection_share    DOUBLE
---   streaming_share     DOUBLE
---   automatic_payment   BOOLEAN
---   uncommitted         BOOLEAN
---   fiber_unsupported   BOOLEAN
+--   customer_id             VARCHAR
+--   tenure_month            BIGINT
+--   gender                  VARCHAR
+--   senior_citizen          BOOLEAN
+--   partner                 BOOLEAN
+--   dependents              BOOLEAN
+--   phone_service           BOOLEAN
+--   multiple_lines          BOOLEAN
+--   internet_service        VARCHAR
+--   online_security         BOOLEAN
+--   online_backup           BOOLEAN
+--   device_protection       BOOLEAN
+--   tech_support            BOOLEAN
+--   streaming_tv            BOOLEAN
+--   streaming_movies        BOOLEAN
+--   contract                VARCHAR
+--   paperless_billing       BOOLEAN
+--   payment_method          VARCHAR
+--   household_size          INTEGER
+--   protection_count        INTEGER
+--   streaming_count         INTEGER
+--   service_count           INTEGER
+--   months_active           BIGINT
+--   log_months              DOUBLE
+--   year_of_tenure          BIGINT
+--   first_year              BOOLEAN
+--   contract_months         INTEGER
+--   month_in_term           BIGINT
+--   months_to_renewal       BIGINT
+--   term_progress           DOUBLE
+--   renewals                BIGINT
+--   renewals_3m             BIGINT
+--   renewals_6m             BIGINT
+--   renewals_12m            BIGINT
+--   charges_3m              DOUBLE
+--   charges_6m              DOUBLE
+--   charges_12m             DOUBLE
+--   charge_share_3m         DOUBLE
+--   charge_share_6m         DOUBLE
+--   charge_share_12m        DOUBLE
+--   charges_to_date         DOUBLE
+--   monthly_charge          DOUBLE
+--   commitment_left         DOUBLE
+--   charge_per_service      DOUBLE
+--   charge_per_member       DOUBLE
+--   addon_share             DOUBLE
+--   protection_share        DOUBLE
+--   streaming_share         DOUBLE
+--   automatic_payment       BOOLEAN
+--   uncommitted             BOOLEAN
+--   uncommitted_first_year  BOOLEAN
+--   fiber_unsupported       BOOLEAN
 --
 -- Reads    clean.telco_customers
 SELECT
   "t2"."customer_id",
   "t2"."tenure_month",
+  "t2"."gender",
   "t2"."senior_citizen",
   "t2"."partner",
   "t2"."dependents",
@@ -150,6 +153,11 @@ SELECT
   ) AND NOT (
     "t2"."automatic"
   ) AS "uncommitted",
+  (
+    "t2"."contract" = 'Month-to-month'
+  ) AND (
+    "t2"."month" <= 12
+  ) AS "uncommitted_first_year",
   (
     "t2"."internet_service" = 'Fiber optic'
   ) AND NOT (

@@ -4,57 +4,59 @@
 -- Live are those who have not left after three months or more; younger customers have too short a past.
 --
 -- Columns
---   customer_id         VARCHAR
---   tenure_month        BIGINT
---   senior_citizen      BOOLEAN
---   partner             BOOLEAN
---   dependents          BOOLEAN
---   phone_service       BOOLEAN
---   multiple_lines      BOOLEAN
---   internet_service    VARCHAR
---   online_security     BOOLEAN
---   online_backup       BOOLEAN
---   device_protection   BOOLEAN
---   tech_support        BOOLEAN
---   streaming_tv        BOOLEAN
---   streaming_movies    BOOLEAN
---   contract            VARCHAR
---   paperless_billing   BOOLEAN
---   payment_method      VARCHAR
---   household_size      INTEGER
---   protection_count    INTEGER
---   streaming_count     INTEGER
---   service_count       INTEGER
---   months_active       BIGINT
---   log_months          DOUBLE
---   year_of_tenure      BIGINT
---   first_year          BOOLEAN
---   contract_months     INTEGER
---   month_in_term       BIGINT
---   months_to_renewal   BIGINT
---   term_progress       DOUBLE
---   renewals            BIGINT
---   renewals_3m         BIGINT
---   renewals_6m         BIGINT
---   renewals_12m        BIGINT
---   charges_3m          DOUBLE
---   charges_6m          DOUBLE
---   charges_12m         DOUBLE
---   charge_share_3m     DOUBLE
---   charge_share_6m     DOUBLE
---   charge_share_12m    DOUBLE
---   charges_to_date     DOUBLE
---   monthly_charge      DOUBLE
---   commitment_left     DOUBLE
---   charge_per_service  DOUBLE
---   charge_per_member   DOUBLE
---   addon_share         DOUBLE
---   protection_share    DOUBLE
---   streaming_share     DOUBLE
---   automatic_payment   BOOLEAN
---   uncommitted         BOOLEAN
---   fiber_unsupported   BOOLEAN
---   months_ahead        BIGINT
+--   customer_id             VARCHAR
+--   tenure_month            BIGINT
+--   gender                  VARCHAR
+--   senior_citizen          BOOLEAN
+--   partner                 BOOLEAN
+--   dependents              BOOLEAN
+--   phone_service           BOOLEAN
+--   multiple_lines          BOOLEAN
+--   internet_service        VARCHAR
+--   online_security         BOOLEAN
+--   online_backup           BOOLEAN
+--   device_protection       BOOLEAN
+--   tech_support            BOOLEAN
+--   streaming_tv            BOOLEAN
+--   streaming_movies        BOOLEAN
+--   contract                VARCHAR
+--   paperless_billing       BOOLEAN
+--   payment_method          VARCHAR
+--   household_size          INTEGER
+--   protection_count        INTEGER
+--   streaming_count         INTEGER
+--   service_count           INTEGER
+--   months_active           BIGINT
+--   log_months              DOUBLE
+--   year_of_tenure          BIGINT
+--   first_year              BOOLEAN
+--   contract_months         INTEGER
+--   month_in_term           BIGINT
+--   months_to_renewal       BIGINT
+--   term_progress           DOUBLE
+--   renewals                BIGINT
+--   renewals_3m             BIGINT
+--   renewals_6m             BIGINT
+--   renewals_12m            BIGINT
+--   charges_3m              DOUBLE
+--   charges_6m              DOUBLE
+--   charges_12m             DOUBLE
+--   charge_share_3m         DOUBLE
+--   charge_share_6m         DOUBLE
+--   charge_share_12m        DOUBLE
+--   charges_to_date         DOUBLE
+--   monthly_charge          DOUBLE
+--   commitment_left         DOUBLE
+--   charge_per_service      DOUBLE
+--   charge_per_member       DOUBLE
+--   addon_share             DOUBLE
+--   protection_share        DOUBLE
+--   streaming_share         DOUBLE
+--   automatic_payment       BOOLEAN
+--   uncommitted             BOOLEAN
+--   uncommitted_first_year  BOOLEAN
+--   fiber_unsupported       BOOLEAN
+--   months_ahead            BIGINT
 --
 -- Reads    clean.telco_customers
 WITH "t2" AS (
@@ -98,6 +100,7 @@ FROM (
   SELECT
     "t8"."customer_id",
     "t8"."tenure_month",
+    "t8"."gender",
     "t8"."senior_citizen",
     "t8"."partner",
     "t8"."dependents",
@@ -145,6 +148,7 @@ FROM (
     "t8"."streaming_share",
     "t8"."automatic_payment",
     "t8"."uncommitted",
+    "t8"."uncommitted_first_year",
     "t8"."fiber_unsupported",
     "t5"."customer_id" AS "customer_id_right",
     "t5"."tenure_month" AS "tenure_month_right",
@@ -153,6 +157,7 @@ FROM (
     SELECT
       "t6"."customer_id",
       "t6"."tenure_month",
+      "t6"."gender",
       "t6"."senior_citizen",
       "t6"."partner",
       "t6"."dependents",
@@ -246,6 +251,11 @@ FROM (
       ) AND NOT (
         "t6"."automatic"
       ) AS "uncommitted",
+      (
+        "t6"."contract" = 'Month-to-month'
+      ) AND (
+        "t6"."month" <= 12
+      ) AS "uncommitted_first_year",
       (
         "t6"."internet_service" = 'Fiber optic'
       ) AND NOT (
