@@ -68,11 +68,17 @@ def statement(template: str, /, **parts: exp.Expr) -> str:
     'SELECT COUNT(*) FROM "raw"."orders"'
     """
 
+    return str(tree(template, **parts).sql(Writer, normalize_functions=False, copy=False))
+
+
+def tree(template: str, /, **parts: exp.Expr) -> Any:
+    """As :func:`statement`, but the tree and not its text."""
+
     def fill(node: exp.Expr) -> exp.Expr:
         name = node.name if isinstance(node, exp.Placeholder) else ""
         return parts[name].copy() if name in parts else node
 
-    return str(_template(template).transform(fill).sql(Writer, normalize_functions=False, copy=False))
+    return _template(template).transform(fill)
 
 
 @lru_cache(maxsize=512)

@@ -81,7 +81,7 @@ def in_sql(signature: Signature, form: Form, columns: Sequence[exp.Expr]) -> exp
 
 def filled(template: str, **parts: exp.Expr) -> exp.Expr:
     """The expression of a ``SELECT``, with a tree for each ``$name``."""
-    found: exp.Expr = sql.parse(sql.statement(template, **parts)).expressions[0]
+    found: exp.Expr = sql.tree(template, **parts).expressions[0]
     return found
 
 

@@ -57,9 +57,8 @@ def check(tree: exp.Expr, own: Collection[str], models: Collection[str]) -> None
         picks = tree.args.get("distinct") is not None and tree.args["distinct"].args.get("on") is not None
         hint = "put DISTINCT ON into a subquery: SELECT * FROM (…)" if picks else "order when you read the table"
         raise Refused("ORDER BY orders all of its rows", hint)
-    for kind, (reason, hint) in _CURES.items():
-        if tree.find(kind) is not None:
-            raise Refused(reason, hint)
+    if found := {type(node) for node in tree.find_all(*_CURES)}:
+        raise Refused(*next(cure for kind, cure in _CURES.items() if kind in found))
     for node in tree.walk():
         if not isinstance(node, _NODES):
             raise Refused(f"{type(node).__name__} is not understood: {shown(node)}")
