@@ -72,6 +72,8 @@ class Model:
         What scores tree models in SQL: ``"onnx"``, or ``"booster"``, XGBoost's own evaluator. Linear models are SQL expressions.
     task
         ``classification`` (labels 0 and 1), ``multiclass`` or ``regression``.
+    second_label
+        Another definition of the same outcome, compared with ``label`` row by row when the model is trained; it changes no model.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Model:
     reasons: Mapping[str, str] = field(default_factory=dict)
     executor: Literal["onnx", "booster"] = "onnx"
     task: Literal["classification", "multiclass", "regression"] = "classification"
+    second_label: Label | None = None
     description: str = ""
     origin: Origin = field(default_factory=caller, repr=False)
 
@@ -110,6 +113,7 @@ class Model:
         if not self.gate.metric:
             object.__setattr__(self, "gate", replace(self.gate, metric=METRICS_OF[self.task][0]))
         self._check_task()
+        self._check_second_label()
         collect(self)
 
     def _check_words(self) -> None:
@@ -141,6 +145,18 @@ class Model:
             self._refuse(f"model {self.name}: the gate has fairness limits, but no column is sensitive", "add sensitive=[…]")
         if self.folds < 1:
             self._refuse(f"model {self.name}: folds={self.folds} leaves nothing to measure on", "give 1 or more")
+
+    def _check_second_label(self) -> None:
+        """Only outcomes of the same keys within the same time can be compared."""
+        other = self.second_label
+        if other is None:
+            return
+        said = f"model {self.name}: second label {other.name}"
+        keys = [each.entity.keys if each.entity else () for each in (self.label, other)]
+        if keys[0] != keys[1]:
+            self._refuse(f"{said} is about another entity than {self.label.name}", "both have one row per key of one entity")
+        if self.label.horizon != other.horizon:
+            self._refuse(f"{said} looks {other.horizon} ahead, {self.label.name} {self.label.horizon}", "give both the same horizon=")
 
     def _refuse(self, message: str, hint: str) -> None:
         raise DeclarationError(message, where=str(self.origin), hint=hint)

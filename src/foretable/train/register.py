@@ -24,6 +24,8 @@ from foretable.registry import add_version, champion, promote
 from foretable.registry.signature import SegmentThresholds, Signature
 from foretable.registry.together import together
 from foretable.train.challenge import decide
+from foretable.train.checks import ordered
+from foretable.train.checks.second_label import second_label
 from foretable.train.convert import convert, features_of, native
 from foretable.train.features import ARROW, read_rows
 from foretable.train.foreign import foreign_graph, graph_answers
@@ -160,7 +162,9 @@ def _ground(
     listen(Progress(model.name, "started", "building the training set"))
     training = build_training_set(connection, graph, model.name)
     data = read_rows(connection, training)
-    return model, training, data, prepare(model, data, training)
+    prepared = prepare(model, data, training)
+    findings = ordered((*prepared.findings, *second_label(connection, graph, training)))
+    return model, training, data, replace(prepared, findings=findings)
 
 
 def _named(estimator: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -18,6 +18,8 @@ from foretable.refresh.fingerprint import declaration_fingerprint
 from foretable.registry import add_version, champion, promote
 from foretable.registry.together import together
 from foretable.train.challenge import decide
+from foretable.train.checks import ordered
+from foretable.train.checks.second_label import second_label
 from foretable.train.features import read_rows
 from foretable.train.fit import fit_candidate
 from foretable.train.lineage import lineage_of
@@ -98,6 +100,7 @@ def train_model(
     training = build_training_set(connection, graph, model.name)
     data = read_rows(connection, training)
     prepared = prepare(model, data, training)
+    prepared = replace(prepared, findings=ordered((*prepared.findings, *second_label(connection, graph, training))))
     listen(Progress(model.name, "running", f"{training.row_count:,} rows, {len(prepared.signature.features)} features"))
     ground = Ground(model, training, data, prepared, declaration_fingerprint(graph, model.name), code_fingerprint())
     fitted = _candidates(connection, ground, model.trials if trials is None else trials, listen)
