@@ -35,20 +35,19 @@ def examine(examined: Examined) -> tuple[Finding, ...]:
         A feature, or several together, tell the label as only the label does; with the evidence.
     """
     found = LEAKS[examined.task](examined)
-    _refuse(examined, [finding for finding in found if finding.severity == "refused"])
+    _refuse(examined, found)
     for check in (duplicates, crossing, identifiers, values, few):
         found += check(examined)
     return ordered(found)
 
 
-def _refuse(examined: Examined, refused: Sequence[Finding]) -> None:
+def _refuse(examined: Examined, found: Sequence[Finding]) -> None:
+    refused = [finding for finding in found if finding.severity == "refused"]
     if not refused:
         return
-    worst, names = refused[0], [finding.column for finding in refused[1:] if finding.column]
-    more = f"; it also leaks into {listed(names)}" if worst.column and names else ""
+    worst, others = refused[0], [finding.column for finding in refused[1:] if finding.column]
+    suspected = [finding.column for finding in found if finding.severity == "warning"]
+    more = f"; it also leaks into {listed(others)}" if others else ""
     more += "".join(f"; {finding.message}" for finding in refused[1:] if not finding.column)
-    raise LabelLeak(
-        f"{worst.message}{more}",
-        where=f"{examined.table}.{worst.column}" if worst.column else examined.table,
-        hint=HINT,
-    )
+    more += f"; suspected as well: {listed(suspected)}" if suspected else ""
+    raise LabelLeak(f"{worst.message}{more}", where=f"{examined.table}.{worst.column}" if worst.column else examined.table, hint=HINT)
