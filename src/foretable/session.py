@@ -77,7 +77,7 @@ class Session(SessionModels):
         Raises
         ------
         WarehouseError
-            There is no warehouse yet and the connection is only to read, or the file cannot be used.
+            The connection is only to read, and there is no warehouse yet, or it is of an earlier release; or the file cannot be used.
         """
         if not write and not self.warehouse.exists():
             raise WarehouseError("there is no warehouse yet", where=str(self.warehouse), hint="build it: foretable run")
@@ -86,14 +86,16 @@ class Session(SessionModels):
 
     @contextmanager
     def _opened(self, path: Path, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        from foretable.registry.renew import renew
         from foretable.udf import connect, register_functions
-        from foretable.warehouse import told
+        from foretable.warehouse import require_current, told
 
         attach = {alias: self.root / file for alias, file in self.config.attach.items()}
         connection = connect(path, read_only=not write, wait=self.wait, attach=attach)
         with closing(connection), told(str(path)):
             if any((self.root / "udfs").glob("*.py")):  # else nothing need be loaded to run a query
                 register_functions(connection, self.project.functions)
+            renew(connection) if write else require_current(connection, str(path))
             yield connection
 
     @contextmanager

@@ -21,14 +21,12 @@ from foretable.compile.references import models_of, reached
 from foretable.compile.scratch import create_macros
 from foretable.declare.project import Config, Macro, Project
 from foretable.declare.source import Source
-from foretable.errors import WarehouseError
 from foretable.refresh.sync import mount_files, require_recorded, sync_schemas
 from foretable.sample import warehouse_or_sample
 from foretable.sql import DIALECT, statement
 from foretable.udf import connect, register_functions
-from foretable.warehouse import open_warehouse
-from foretable.warehouse.catalog import migrations
-from foretable.warehouse.version import catalog_version, check_version, release
+from foretable.warehouse import CATALOG_VERSION, open_warehouse, require_current
+from foretable.warehouse.version import catalog_version, check_version
 
 LIVE, SCRATCH = "foretable_live", "foretable_scratch"
 """What the connection calls the two files."""
@@ -128,11 +126,5 @@ def _use(connection: duckdb.DuckDBPyConnection, warehouse: str) -> None:
 
 def _require_current(connection: duckdb.DuckDBPyConnection, live: Path) -> None:
     """Refuse a catalog that this release would have to change first."""
-    found, newest = catalog_version(connection), migrations()[-1].version
-    check_version(found, newest, str(live))
-    if 0 < found < newest:
-        raise WarehouseError(
-            f"its catalog has version {found}, this foretable {release()} works with version {newest}",
-            where=str(live),
-            hint="bring it up to date first: foretable plan; a copy of the file is kept",
-        )
+    check_version(catalog_version(connection), CATALOG_VERSION, str(live))
+    require_current(connection, str(live))

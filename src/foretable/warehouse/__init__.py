@@ -1,6 +1,6 @@
 """The warehouse file: opening, the system catalog, waves, copies."""
 
-from foretable.warehouse.catalog import ensure_catalog
+from foretable.warehouse.catalog import ensure_catalog, require_current
 from foretable.warehouse.copies import backup, restore
 from foretable.warehouse.failures import told, translate
 from foretable.warehouse.interrupts import interrupt_all, is_interrupt
@@ -15,6 +15,7 @@ __all__ = [
     "interrupt_all",
     "is_interrupt",
     "open_warehouse",
+    "require_current",
     "restore",
     "rolled_back",
     "told",
