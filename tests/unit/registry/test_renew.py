@@ -17,8 +17,6 @@ from .conftest import made
 
 ROW = "FROM (SELECT 1.0 AS spend, true AS active, 'gold' AS plan) AS f"
 CALLS = f"SELECT predict_churn(f), predict_churn_label(f), predict_churn__v1(f) {ROW}"
-    "SELECT predict_churn(f), predict_churn_label(f), predict_churn__v1(f) FROM (SELECT 1.0 AS spend, true AS active, 'gold' AS plan) AS f"
-)
 
 
 @pytest.fixture
