@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -149,16 +148,15 @@ def _calibration(shown: Sequence[Known]) -> Plot | None:
     if not lines:
         return None
     task = shown[0].version.signature.task
-    ends = [value for line in lines for value in (*line.curve.x, *line.curve.y) if math.isfinite(value)]
-    if not ends:
-        return None
+    ends = [value for line in lines for value in (*line.curve.x, *line.curve.y)]
 
     def draw(figure: Figure, axes: Axes) -> None:
         guide(axes, (min(ends), max(ends)), (min(ends), max(ends)), "as predicted")
-        for known, line in zip(shown, lines, strict=False):
-            low, high = (known.curve(f"calibration_{end}", line.curve.split) for end in ("low", "high"))
-            if low is not None and high is not None:
-                axes.fill_between(low.x, low.y, high.y, color=light(line.colour), alpha=0.18, linewidth=0)
+        for known, colour in zip(shown, BESIDES, strict=False):
+            band = _band(known)
+            if band:
+                low, high = zip(*band.values(), strict=True)
+                axes.fill_between([*band], low, high, color=light(colour), alpha=0.18, linewidth=0)
         for line in lines:
             axes.plot(
                 line.curve.x, line.curve.y, "o", linestyle=line.dashes, color=light(line.colour), markersize=4, linewidth=1.4,
@@ -178,10 +176,19 @@ def _calibration(shown: Sequence[Known]) -> Plot | None:
 
 
 def _calibration_rows(known: Known) -> tuple[tuple[str, ...], ...]:
-    middle, low, high = (known.curve(name) for name in ("calibration", "calibration_low", "calibration_high"))
-    if middle is None or low is None or high is None:
+    middle, band = known.curve("calibration"), _band(known)
+    if middle is None:
         return ()
-    return tuple((number(x, 4), interval(y, a, b)) for x, y, a, b in zip(middle.x, middle.y, low.y, high.y, strict=True))
+    return tuple((number(x, 4), interval(y, *band.get(x, (None, None)))) for x, y in zip(middle.x, middle.y, strict=True))
+
+
+def _band(known: Known) -> dict[float, tuple[float, float]]:
+    """The interval of the mean outcome on the test rows, by mean prediction."""
+    low, high = known.curve("calibration_low"), known.curve("calibration_high")
+    if low is None or high is None:
+        return {}
+    upper = dict(zip(high.x, high.y, strict=True))
+    return {x: (y, upper[x]) for x, y in zip(low.x, low.y, strict=True) if x in upper}
 
 
 def _gain(shown: Sequence[Known]) -> Plot | None:

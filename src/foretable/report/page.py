@@ -63,7 +63,7 @@ def report_page(connection: duckdb.DuckDBPyConnection, version: Version, other: 
     if other is not None:
         _comparable(version, other)
     shown = [read(connection, each) for each in (version, other) if each is not None]
-    difference = compare(connection, other, version) if other is not None else None
+    difference = compare(connection, version, other) if other is not None else None
     loader = FileSystemLoader(_HERE)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     text: str = environment.get_template("page.html").render(content(shown, difference), colours=COLOURS)

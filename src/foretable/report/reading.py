@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -108,11 +109,28 @@ def read(connection: duckdb.DuckDBPyConnection, version: Version) -> Known:
         version=version,
         champion=champions[0][0] if champions else None,
         aliases=tuple(aliases_of(connection, model, number)),
-        evaluations=tuple(evaluations(connection, model, number)),
+        evaluations=tuple(_bounded(each) for each in evaluations(connection, model, number) if _is_number(each.value)),
         findings=tuple(findings(connection, model, number)),
-        curves=tuple(curves(connection, model, number)),
+        curves=tuple(_drawable(curve) for curve in curves(connection, model, number)),
         trials=tuple(Trial(name, n, json.loads(given or "{}"), value, state, took) for name, n, given, value, state, took in trials),
         history=tuple(Named(*row) for row in connection.execute(_NAMED, [*key, number]).fetchall()),
         production=tuple(Produced(*row) for row in connection.execute(_IN_PRODUCTION, key).fetchall()),
         artifacts=artifact_hashes(connection, model, number),
     )
+
+
+def _bounded(each: Evaluation) -> Evaluation:
+    """An evaluation whose interval has two ends, or none."""
+    bounded = all(_is_number(end) for end in (each.low, each.high))
+    return each if bounded else replace(each, low=None, high=None)
+
+
+def _drawable(curve: Curve) -> Curve:
+    """A curve of its points that are numbers."""
+    known = [i for i, point in enumerate(zip(curve.x, curve.y, strict=True)) if all(_is_number(value) for value in point)]
+    x, y = (tuple(side[i] for i in known) for side in (curve.x, curve.y))
+    return replace(curve, x=x, y=y, labels=tuple(curve.labels[i] for i in known) if curve.labels else ())
+
+
+def _is_number(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)

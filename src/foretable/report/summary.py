@@ -128,7 +128,7 @@ def _findings(known: Known) -> Said:
         notes = f", besides {count(counts['note'], 'note')}" if counts["note"] else ""
         said = "the checks found nothing else" if counts["refused"] else "the checks found nothing"
         return Said("What speaks against it", f"{said[:1].upper()}{said[1:]}{notes}.", "bad" if counts["refused"] else "good")
-    told = " ".join(_sentence(f"{finding.column}: {finding.message}" if finding.column else finding.message) for finding in worst[:5])
+    told = " ".join(_sentence(f"{f.check}{f' ({f.column})' if f.column else ''}: {f.message}") for f in worst[:5])
     more = f" {len(worst) - 5} more are below." if len(worst) > 5 else ""
     return Said("What speaks against it", f"{told}{more}", "bad" if counts["refused"] else "")
 

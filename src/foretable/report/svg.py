@@ -98,7 +98,8 @@ def svg(figure: Figure, name: str, alt: str) -> str:
     written = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with style():
-        FigureCanvasSVG(figure).print_figure(written, format="svg", metadata=nothing)
+        # Not by savefig, which draws twice.
+        FigureCanvasSVG(figure).print_svg(written, metadata=nothing)  # type: ignore[no-untyped-call]
     text = _DROPPED.sub("", _HEAD.sub("", written.getvalue(), count=1))
     used = {identifier for tag in _TAG.findall(text) for identifier in _USED.findall(tag)}
     text = _TAG.sub(lambda tag: _fitted(tag[0], name, used), text)

@@ -122,7 +122,7 @@ def value(given: Any) -> str:
     if isinstance(given, int):
         return f"{given:,}".replace("-", "−")
     if isinstance(given, float):
-        return number(given) if 1e-4 <= abs(given) < 1e9 or given == 0 else f"{given:.3g}".replace("-", "−")
+        return number(given, 0) if 1e4 <= abs(given) < 1e15 else f"{given:.4g}".replace("-", "−")
     if isinstance(given, Mapping):
         return "; ".join(f"{key}: {value(part)}" for key, part in given.items())
     if isinstance(given, list | tuple):
