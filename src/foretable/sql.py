@@ -67,7 +67,6 @@ def statement(template: str, /, **parts: exp.Expr) -> str:
     >>> statement("SELECT count(*) FROM $source", source=table("raw.orders"))
     'SELECT COUNT(*) FROM "raw"."orders"'
     """
-
     return str(tree(template, **parts).sql(Writer, normalize_functions=False, copy=False))
 
 

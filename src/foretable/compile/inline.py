@@ -41,9 +41,9 @@ def inlined(graph: Graph, name: str, as_of: datetime | None) -> exp.Query:
     main = _evaluated(graph, name, as_of)
     if not needed:
         return main
-    query = exp.select("*").from_(main.subquery(exp.to_identifier(name, quoted=True)))
+    query = exp.select("*").from_(main.subquery(exp.to_identifier(name, quoted=True), copy=False), copy=False)
     for other in needed:
-        query = query.with_(exp.to_identifier(other, quoted=True), as_=_evaluated(graph, other, as_of))
+        query.with_(exp.to_identifier(other, quoted=True), as_=_evaluated(graph, other, as_of), copy=False)
     return query
 
 
@@ -69,6 +69,6 @@ def _evaluated(graph: Graph, name: str, as_of: datetime | None) -> exp.Query:
             return exp.Column(this=node.this, table=node.args["table"])
         return node
 
-    query = cast(exp.Query, fill(compiled.query, moment).transform(rename))
+    query = cast(exp.Query, fill(compiled.query, moment).transform(rename, copy=False))
     rules = graph.project.schemas.get(name)
     return good_rows(query, compiled.columns, rules.schema) if rules is not None and name.startswith("clean.") else query

@@ -126,14 +126,15 @@ def training_query(graph: Graph, model: str, date: datetime | None) -> exp.Query
     selected: list[exp.Expr] = [column(key, "spine") for key in keys]
     selected += [exp.alias_(literal(date), AS_OF, quoted=True)] if date is not None else []
     selected.append(column(label, "spine"))
-    spine = inlined(graph, declared.label.name, date).subquery(exp.to_identifier("spine", quoted=True))
-    query = exp.Select().from_(spine)
+    spine = inlined(graph, declared.label.name, date).subquery(exp.to_identifier("spine", quoted=True), copy=False)
+    query = exp.Select().from_(spine, copy=False)
     for number, (view, features) in enumerate(feature_columns(graph, model).items()):
         alias = f"view_{number}"
         selected += [column(name, alias) for name in (*features, *aside[view])]
         on = exp.and_(*(column(key, "spine").eq(column(key, alias)) for key in keys))
-        query = query.join(inlined(graph, view, date).subquery(exp.to_identifier(alias, quoted=True)), on=on, join_type="LEFT")
-    return query.select(*selected)
+        features_then = inlined(graph, view, date).subquery(exp.to_identifier(alias, quoted=True), copy=False)
+        query.join(features_then, on=on, join_type="LEFT", copy=False)
+    return query.select(*selected, copy=False)
 
 
 def _refuse_clock(graph: Graph, model: str) -> None:
