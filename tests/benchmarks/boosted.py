@@ -1,4 +1,4 @@
-"""XGBoost fitted to the numbers of a benchmark, as training would, without search and gates."""
+"""XGBoost fitted to the numbers of a benchmark, as training would, without search and gates; and forms as versions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import foretable as ft
-from foretable.forms import Finish, store
+from foretable.forms import Finish, Form, store
 from foretable.forms.contributions import contribution_graph
 from foretable.forms.evaluate import answer
 from foretable.forms.graph import onnx_of
@@ -16,28 +16,33 @@ from foretable.train.estimators import FitInput
 from foretable.train.trees import TreeFit, fit_trees
 
 
-def boosted(matrix: np.ndarray, outcome: np.ndarray, features: tuple[Feature, ...], **parameters: Any) -> TreeFit:
-    """Trees for labels of 0 and 1."""
+def boosted(matrix: np.ndarray, outcome: np.ndarray, features: tuple[Feature, ...], *, classes: int = 0, **parameters: Any) -> TreeFit:
+    """Trees for labels of 0 and 1, or for several classes by their codes."""
     thing = ft.Entity("thing", key="id")
     model = ft.Model(
         "bench",
         label=ft.label("bench.label", entity=thing)(lambda: None),
         features=[ft.feature_view("bench.features", entity=thing)(lambda: None)],
         candidates=[ft.XGBoost(**parameters)],
+        task="multiclass" if classes else "classification",
     )
     rows = np.arange(len(matrix))
-    return fit_trees(FitInput(matrix, outcome, np.ones(len(matrix)), rows, features, parameters, model, classes=0, seed=0))
+    return fit_trees(FitInput(matrix, outcome, np.ones(len(matrix)), rows, features, parameters, model, classes=classes, seed=0))
 
 
 def trained(fitted: TreeFit, width: int) -> dict[str, Any]:
-    """What a version is made of besides its signature: its artefacts, executor and native answer."""
-    form = fitted.form(Finish("sigmoid"))
+    """What a version of trees for 0 and 1 is made of besides its signature."""
+    return made(fitted.form(Finish("sigmoid")), width, "onnx", fitted.booster())
+
+
+def made(form: Form, width: int, executor: str, booster: bytes | None = None) -> dict[str, Any]:
+    """What a version of a form is made of besides its signature: its artefacts, executor and native answer."""
     artifacts = {"onnx": onnx_of(form, width), "form": store.to_bytes(form), "explain": contribution_graph(form, width)}
     return {
-        "candidate": "XGBoost",
+        "candidate": type(form).__name__,
         "parameters": {},
-        "artifacts": artifacts | {"booster": fitted.booster()},
-        "executor": "onnx",
+        "artifacts": artifacts if booster is None else artifacts | {"booster": booster},
+        "executor": executor,
         "evaluations": (),
         "trials": (),
         "native": lambda matrix: answer(form, matrix),
