@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TOP = 20
+NARROW = 22
 LITTLE, MUCH = 0.1, 0.25
 TIME = "as_of="
 HEADLINE = {"classification": "roc_auc", "multiclass": "roc_auc", "regression": "mae"}
@@ -62,6 +63,11 @@ def _tall(bars: int, series: int) -> float:
     return max(1.9, 1.1 + bars * (0.22 + 0.1 * series))
 
 
+def _long(labels: Sequence[str]) -> bool:
+    """Whether names would leave the bars of a narrow plot no room."""
+    return max(map(len, labels)) > NARROW
+
+
 def _left_out(shown: int, all_: int, what: str) -> str:
     return f" The {shown} {what} of {all_} features are drawn." if all_ > shown else ""
 
@@ -79,16 +85,18 @@ def _importance(shown: Sequence[Known]) -> Plot | None:
                 if label in heights and label in low and label in high:
                     axes.plot([low[label], high[label]], [place, place], color=light("ink"), linewidth=1.1, solid_capstyle="butt")
         axes.axvline(0, color=light("muted"), linewidth=0.8)
-        axes.set(xlabel="how much worse the gate's metric is without the feature")
+        axes.set(xlabel="what the gate's metric loses")
         axes.locator_params(axis="x", nbins=6)
         legend(figure, axes)
 
     every = len({label for *_, heights in series for label in heights})
-    caption = "Each feature is shuffled among the test rows in turn; the line spans the least and the greatest of the shufflings. "
+    caption = "How much worse the gate's metric is when a feature is shuffled among the test rows; "
+    caption += "the line spans the least and the greatest of the shufflings. "
     caption += f"Features that say the same stand in for each other.{_left_out(len(labels), every, 'most important')}"
     alt = f"Importance by feature. Greatest first: {', '.join(short(label) for label in labels[:5])}."
     columns, rows = ("feature", *who(shown)), [(label, *(_spread(known, label) for known in shown)) for label in labels]
-    return plot(Words("importance", "Importance", caption, alt), draw, height=_tall(len(labels), len(series)), columns=columns, rows=rows)
+    words = Words("importance", "Importance", caption, alt)
+    return plot(words, draw, height=_tall(len(labels), len(series)), wide=_long(labels), columns=columns, rows=rows)
 
 
 def _spread(known: Known, label: str) -> str:
@@ -109,22 +117,23 @@ def _drift(shown: Sequence[Known]) -> Plot | None:
 
     def draw(figure: Figure, axes: Axes) -> None:
         _bars(axes, labels, series)
-        for limit, said in ((LITTLE, "0.1"), (MUCH, "0.25")):
+        for limit, side in ((LITTLE, "right"), (MUCH, "left")):
             axes.axvline(limit, color=light("bad"), linewidth=1.0, linestyle=(0, (4, 2)))
-            axes.annotate(said, (limit, 1.01), xycoords=("data", "axes fraction"), ha="center", va="bottom", color=light("bad"), fontsize=8)
-        axes.set(xlabel="population stability index against the training rows")
+            at, way = (limit, 1.01), ("data", "axes fraction")
+            axes.annotate(f" {limit:g} ", at, xycoords=way, ha=side, va="bottom", color=light("bad"), fontsize=8)
+        axes.set(xlabel="population stability index")
         axes.set_xlim(0, max(0.3, 1.05 * max(max(heights.values(), default=0.0) for *_, heights in series)))
         axes.locator_params(axis="x", nbins=6)
         legend(figure, axes)
 
     every = len({label for *_, heights in series for label in heights})
     moved = [label for label in labels if max(heights.get(label, 0.0) for *_, heights in series) > MUCH]
-    caption = f"Below 0.1 little has moved, above 0.25 much has.{_left_out(len(labels), every, 'most moved')}"
+    caption = f"Against the training rows: below 0.1 little has moved, above 0.25 much has.{_left_out(len(labels), every, 'most moved')}"
     told = f"Above 0.25: {', '.join(short(label) for label in moved)}." if moved else "No feature is above 0.25."
     rows = [(label, *(number(heights.get(label), 3) for *_, heights in series)) for label in labels]
     words = Words("drift", "Drift between splits", caption, f"Drift of features from the training rows. {told}")
     columns = ("feature", *(label for label, *_ in series))
-    return plot(words, draw, height=_tall(len(labels), len(series)), columns=columns, rows=rows)
+    return plot(words, draw, height=_tall(len(labels), len(series)), wide=_long(labels), columns=columns, rows=rows)
 
 
 def time_plot(shown: Sequence[Known]) -> Plot | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from foretable.report.drawing import BESIDES, Plot, Words, guide, legend, plot, shares, thousands, who
 from foretable.report.reading import Known
 from foretable.report.svg import SERIES, light
-from foretable.report.words import interval, measured, number, percent, short
+from foretable.report.words import decimals, interval, measured, number, percent, short
 from foretable.train.result import Curve
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SOLID: Any = "-"
 DASHED: Any = (0, (4, 2))
 MOST_CLASSES = len(SERIES)
+RARE = 0.6
+"""A precision that is nowhere higher is drawn on a scale of its own."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,26 @@ def _by_class(shown: Sequence[Known], prefix: str) -> Iterator[Line]:
         for known, dashes in zip(shown, (SOLID, DASHED), strict=False):
             curve = known.curve(prefix + each)
             if curve is not None:
-                yield Line(curve, colour, dashes, short(each) if len(shown) == 1 else f"{short(each)}, {known.version}")
+                yield Line(curve, colour, dashes, _legible(each) if dashes == SOLID else "")
 
 
-def _draw(axes: Axes, lines: Sequence[Line]) -> None:
+def _legible(name: str) -> str:
+    """A name in a legend, which leaves out what starts with an underscore."""
+    said = short(name, 24)
+    return f"\u200b{said}" if said.startswith("_") else said
+
+
+def _draw(axes: Axes, lines: Sequence[Line], shown: Sequence[Known]) -> None:
     for line in lines:
-        axes.plot(line.curve.x, line.curve.y, color=light(line.colour), linestyle=line.dashes, label=line.label)
+        axes.plot(line.curve.x, line.curve.y, color=light(line.colour), linestyle=line.dashes, label=line.label or None)
+    if _several(lines) and len(shown) > 1:
+        for label, dashes in zip(who(shown), (SOLID, DASHED), strict=True):
+            axes.plot([], [], color=light("muted"), linestyle=dashes, label=label)
+
+
+def _several(lines: Sequence[Line]) -> bool:
+    """Whether the curves are those of several classes."""
+    return " class=" in lines[0].curve.name
 
 
 def _mark(axes: Axes, shown: Sequence[Known], points: Sequence[tuple[float, float] | None]) -> None:
@@ -98,8 +114,7 @@ def _figures(shown: Sequence[Known], metric: str, what: str) -> str:
 
 def _classes_left_out(lines: Sequence[Line], shown: Sequence[Known]) -> str:
     classes = max(len(known.version.signature.classes) for known in shown)
-    several = any(" class=" in line.curve.name for line in lines)
-    return f" The first {MOST_CLASSES} of {classes} classes are drawn." if several and classes > MOST_CLASSES else ""
+    return f" The first {MOST_CLASSES} of {classes} classes are drawn." if _several(lines) and classes > MOST_CLASSES else ""
 
 
 def _roc(shown: Sequence[Known]) -> Plot | None:
@@ -109,14 +124,14 @@ def _roc(shown: Sequence[Known]) -> Plot | None:
 
     def draw(figure: Figure, axes: Axes) -> None:
         guide(axes, (0, 1), (0, 1), "chance")
-        _draw(axes, lines)
-        if " class=" not in lines[0].curve.name:
+        _draw(axes, lines, shown)
+        if not _several(lines):
             _mark(axes, shown, _points(shown, "fpr", "recall"))
         axes.set(xlabel="false positive rate: negatives that are flagged", ylabel="true positive rate: positives found")
         shares(axes)
         legend(figure, axes)
 
-    each = "Each class against the rest. " if " class=" in lines[0].curve.name else ""
+    each = "Each class against the rest. " if _several(lines) else ""
     caption = f"{each}The further up and left, the better positives are told from negatives.{_classes_left_out(lines, shown)}"
     alt = f"ROC curve. {_figures(shown, 'roc_auc', 'Area under the curve on the test rows')}, where chance gives 0.5."
     return plot(Words("roc", "ROC", caption, alt), draw)
@@ -131,11 +146,14 @@ def _precision(shown: Sequence[Known]) -> Plot | None:
     def draw(figure: Figure, axes: Axes) -> None:
         if rate is not None:
             guide(axes, (0, 1), (rate.value, rate.value), f"chance ({percent(rate.value)})")
-        _draw(axes, lines)
-        if " class=" not in lines[0].curve.name:
+        _draw(axes, lines, shown)
+        if not _several(lines):
             _mark(axes, shown, _points(shown, "recall", "precision"))
         axes.set(xlabel="recall: positives found", ylabel="precision: positives among the flagged")
         shares(axes)
+        highest = max(max(line.curve.y) for line in lines)
+        if highest < RARE:
+            axes.set_ylim(-0.02 * highest, 1.1 * highest)
         legend(figure, axes)
 
     caption = f"What finding more of the positives costs in precision.{_classes_left_out(lines, shown)}"
@@ -179,7 +197,7 @@ def _calibration_rows(known: Known) -> tuple[tuple[str, ...], ...]:
     middle, band = known.curve("calibration"), _band(known)
     if middle is None:
         return ()
-    return tuple((number(x, 4), interval(y, *band.get(x, (None, None)))) for x, y in zip(middle.x, middle.y, strict=True))
+    return tuple((number(x, decimals(x)), interval(y, *band.get(x, (None, None)))) for x, y in zip(middle.x, middle.y, strict=True))
 
 
 def _band(known: Known) -> dict[float, tuple[float, float]]:
@@ -199,7 +217,7 @@ def _gain(shown: Sequence[Known]) -> Plot | None:
 
     def draw(figure: Figure, axes: Axes) -> None:
         guide(axes, (0, 1), (0, 1), "chance")
-        _draw(axes, lines)
+        _draw(axes, lines, shown)
         if not regression:
             _mark(axes, shown, _points(shown, "flagged", "recall"))
         what = "share of the sum of all outcomes" if regression else "share of the positives found"
@@ -229,7 +247,7 @@ def _profit(shown: Sequence[Known]) -> Plot | None:
         return None
 
     def draw(figure: Figure, axes: Axes) -> None:
-        _draw(axes, lines)
+        _draw(axes, lines, shown)
         for known, colour in zip(shown, BESIDES, strict=False):
             _worth(axes, known, colour, "" if len(shown) == 1 else f"{known.version} ")
         axes.set(xlabel="share of the rows that are acted on", ylabel="total worth")

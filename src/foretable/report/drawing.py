@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH, HEIGHT = 5.4, 3.9
-LETTERS, MARK = 13.0, 6
-"""Letters of a legend that an inch has room for, and how many a sample and the gap beside it take."""
+LETTERS, MARK, LINE = 13.0, 6, 0.17
+"""Letters of a legend that an inch has room for, how many a sample and the gap beside it take, and inches of a line."""
 BESIDES = ("one", "two")
 """Colours of a version, and of the one it is compared with."""
 
@@ -99,6 +99,8 @@ def legend(figure: Figure, axes: Axes) -> None:
         columns = max(1, min(int(room), len(labels)))
         if len(labels) == columns + 1:  # rather two even rows than a long and a short one
             columns = math.ceil(len(labels) / 2)
+        lines = math.ceil(len(labels) / columns)
+        figure.set_figheight(figure.get_figheight() + LINE * max(0, lines - 2))
         figure.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 

@@ -80,7 +80,7 @@ def _by_segment(shown: Sequence[Known], title: str, segments: Sequence[str], met
     heads = [name_of(metric) if len(shown) == 1 else f"{name_of(metric)}, {known.version}" for metric, known in columns]
     rows = [
         (
-            segment.partition("=")[2],
+            _value(segment),
             f"{max(_size(known, segment) for known in shown):,}",
             *(measured(known.evaluation(metric, "test", segment)) for metric, known in columns),
         )
@@ -107,7 +107,7 @@ def fairness_tables(shown: Sequence[Known]) -> Iterator[Table]:
 
 
 def _group(known: Known, group: str, small: bool) -> tuple[str, ...]:
-    name = group.partition("=")[2] + (" (too few rows to be judged)" if small else "")
+    name = _value(group) + (" (too few rows to be judged)" if small else "")
     return (name, f"{_size(known, group):,}", *(measured(known.evaluation(measure, "test", group)) for measure in FAIRNESS))
 
 
@@ -124,6 +124,10 @@ def production_table(shown: Sequence[Known]) -> Table | None:
         for each in known.production
     ]
     return Table("", columns, tuple(rows), words=4) if rows else None
+
+
+def _value(segment: str) -> str:
+    return segment.partition("=")[2] or "(empty)"
 
 
 def _metrics(known: Known, chosen: Chooser) -> list[str]:

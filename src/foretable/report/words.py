@@ -11,7 +11,7 @@ from foretable.train.result import Evaluation
 
 NONE = "–"
 MOST_DECIMALS = 6
-LABEL = 34
+LABEL = 44
 """Characters of a name beside a bar."""
 
 METRICS: Mapping[str, tuple[str, str]] = {
@@ -133,4 +133,7 @@ def value(given: Any) -> str:
 def short(name: str, length: int = LABEL) -> str:
     """A name that fits beside a bar, on one line."""
     plain = "".join(letter if letter.isprintable() else " " for letter in name)
-    return plain if len(plain) <= length else f"{plain[: length - 1]}…"
+    if len(plain) <= length:
+        return plain
+    end = length // 3
+    return f"{plain[: length - end - 1]}…{plain[-end:]}"  # names of a family differ at their ends
