@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -26,29 +27,28 @@ WARNED = 0.01
 """Share of the held-out rows that could be told apart."""
 
 
-def duplicates(examined: Examined) -> list[Finding]:
+def duplicates(examined: Examined, identifying: Collection[str] = ()) -> list[Finding]:
     """Held-out rows that agree with a training row of another entity in every feature.
 
     Rows of the same entity may look alike from date to date. Rows whose values are common ones, such as all zeros of those who
     did nothing, agree by nature and are not counted: a row needs at least three continuous columns, none of which follows from
-    another, with values rare enough to tell rows apart.
+    another, with values rare enough to tell rows apart. Columns that are ``identifying`` are not looked at: a copy has its own.
     """
-    columns = _telling(examined)
+    compared = [position for position, feature in enumerate(examined.features) if feature.name not in identifying]
+    telling = _telling(examined)
+    columns = [at for at, position in enumerate(compared) if position in telling]
     if len(columns) < LEAST_COLUMNS:
         return []
-    rounded = _rounded(np.concatenate([examined.learned, examined.held]))
-    size = len(examined.train)
-    enough = _surprise(rounded[:, columns], size) > np.log10(max(size, 1)) + SURPRISE
-    seen = _seen(examined, _hashed(rounded), size) & enough
-    total = int(enough.sum())
-    if not total or seen.sum() <= WARNED * total:
+    rows, size = np.concatenate([examined.learned, examined.held])[:, compared], len(examined.train)
+    rounded = _rounded(rows)
+    enough = _surprise(rounded[:, columns], size) > np.log10(size) + SURPRISE
+    seen, total = _seen(examined, _hashed(rounded)) & enough, int(enough.sum())
+    if seen.sum() <= WARNED * total:
         return []
-    return [_finding(examined, np.flatnonzero(seen), total)]
+    return [_finding(examined, np.flatnonzero(seen), int((_seen(examined, _hashed(rows)) & seen).sum()), total)]
 
 
-def _finding(examined: Examined, rows: np.ndarray, total: int) -> Finding:
-    hashes = _hashed(np.concatenate([examined.learned, examined.held]))
-    exact = int(_seen(examined, hashes, len(examined.train))[rows].sum())
+def _finding(examined: Examined, rows: np.ndarray, exact: int, total: int) -> Finding:
     keys = [examined.key(int(examined.others[row])) for row in rows[:NAMED]]
     share = len(rows) / total
     message = (
@@ -109,8 +109,9 @@ def _hashed(matrix: np.ndarray) -> np.ndarray:
     return found
 
 
-def _seen(examined: Examined, hashes: np.ndarray, size: int) -> np.ndarray:
+def _seen(examined: Examined, hashes: np.ndarray) -> np.ndarray:
     """Which held-out rows have the hash of a training row of another cluster."""
+    size = len(examined.train)
     order = np.argsort(hashes[:size], kind="stable")
     known, owner = hashes[:size][order], examined.clusters[examined.train][order]
     starts = np.flatnonzero(np.r_[True, known[1:] != known[:-1]])

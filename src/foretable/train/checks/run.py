@@ -36,8 +36,9 @@ def examine(examined: Examined) -> tuple[Finding, ...]:
     """
     found = LEAKS[examined.task](examined)
     _refuse(examined, found)
-    for check in (duplicates, crossing, identifiers, values, few):
-        found += check(examined)
+    identifying = identifiers(examined)
+    found += duplicates(examined, {finding.column for finding in identifying})
+    found += [*crossing(examined), *identifying, *values(examined), *few(examined)]
     return ordered(found)
 
 
