@@ -22,9 +22,9 @@ _ROUNDING = 1e-12
 def chance(task: str, outcome: np.ndarray, answer: np.ndarray, clusters: np.ndarray, *, seed: int) -> Finding:
     """Test by permutation that held-out rows are ranked better than chance would.
 
-    The outcomes of an entity stay together and in order: entities are shuffled, their outcomes laid one after the other,
-    and these laid over the rows. So the months of one customer count as one piece of evidence, not as many. Where
-    entities have the same number of rows the test is exact; else a few runs of outcomes are cut at a border of entities.
+    The outcomes of an entity stay together and in order: entities are shuffled, and each gets the outcomes of another, first
+    for first and last for last, drawn out or thinned where their numbers of rows differ. So the months of one customer
+    count as one piece of evidence, not as many. Where entities have the same number of rows the test is exact.
     Source of the p-value, (1 + as good) / (1 + permutations): Phipson & Smyth 2010, "Permutation p-values should never be zero".
 
     Parameters
@@ -77,36 +77,50 @@ def permutation_test(task: str, outcome: np.ndarray, answer: np.ndarray, cluster
     generator = np.random.default_rng(seed)
     found = np.array([score(_shuffled(sizes, generator)) for _ in range(repeats)])
     reached = score(np.arange(len(outcome)))
-    as_good = int((found >= reached - _ROUNDING * np.abs(found).max()).sum())
+    largest = np.abs(found[np.isfinite(found)]).max(initial=abs(reached))
+    as_good = int((found >= reached - _ROUNDING * largest).sum())
     return (1 + as_good) / (1 + repeats), value, repeats
 
 
 def _shuffled(sizes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Positions of rows ordered by entity, with the entities in a drawn order."""
+    """Positions of rows ordered by entity: for each entity those of another, in their order, as many as it has rows itself."""
     order = generator.permutation(len(sizes))
     if len(sizes) == sizes.sum():
         return order
     starts = np.cumsum(sizes) - sizes
-    drawn = sizes[order]
-    ends = np.cumsum(drawn)
-    positions: np.ndarray = np.repeat(starts[order] - (ends - drawn), drawn) + np.arange(ends[-1])
+    place = np.arange(sizes.sum()) - np.repeat(starts, sizes)
+    # Rows laid over others without regard to whose they are would cut the runs that make chance go far.
+    positions: np.ndarray = np.repeat(starts[order], sizes) + place * np.repeat(sizes[order], sizes) // np.repeat(sizes, sizes)
     return positions
 
 
 def _statistic(task: str, outcome: np.ndarray, answer: np.ndarray) -> Callable[[np.ndarray], float]:
-    """The metric when rows get the outcomes of others, up to a factor and a summand that no permutation changes."""
+    """The metric less what chance gives, up to a factor, when rows get the outcomes of others.
+
+    Infinite where these are all alike: what cannot be measured is no evidence.
+    """
     once = np.ones(len(outcome))
     if task == "multiclass":
         return _one_against_rest(outcome.astype(np.int64), answer)
     told = ranks(outcome).middle(once) if task == "regression" else outcome
     predicted = ranks(answer).middle(once)
-    return lambda positions: float(told[positions] @ predicted)
+
+    def score(positions: np.ndarray) -> float:
+        drawn = told[positions]
+        spread = drawn.std() if task == "regression" else drawn.mean() * (1 - drawn.mean())
+        return float(drawn @ predicted / spread) if spread > 0 else np.inf
+
+    return score
 
 
 def _one_against_rest(codes: np.ndarray, answer: np.ndarray) -> Callable[[np.ndarray], float]:
     rows, classes = np.arange(len(codes)), answer.shape[1]
-    counts = np.bincount(codes, minlength=classes)
-    pairs = counts * (len(codes) - counts)
     each = np.column_stack([ranks(answer[:, k]).middle(np.ones(len(codes))) for k in range(classes)])
-    shares = each / np.where(pairs > 0, pairs, np.inf)
-    return lambda positions: float(shares[rows, codes[positions]].sum())
+
+    def score(positions: np.ndarray) -> float:
+        drawn = codes[positions]
+        counts = np.bincount(drawn, minlength=classes)
+        pairs, sums = counts * (len(codes) - counts), np.bincount(drawn, weights=each[rows, drawn], minlength=classes)
+        return float((sums[pairs > 0] / pairs[pairs > 0]).sum()) if pairs.any() else np.inf
+
+    return score

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from foretable.forms.evaluate import expit
-from foretable.train.chance import chance, permutation_test
+from foretable.train.chance import _shuffled, chance, permutation_test
 from foretable.train.measures import point
 from foretable.train.steady import steady
 
@@ -103,6 +103,20 @@ def test_the_order_of_the_rows_says_nothing(seed: int) -> None:
     first = permutation_test("classification", outcome, score, clusters, seed=1)
     assert first == permutation_test("classification", outcome, score, clusters, seed=1)
     assert first[0] == permutation_test("classification", outcome, np.exp(score), clusters, seed=1)[0], "only the ranks count"
+
+
+@settings(max_examples=30, deadline=None)
+@given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=12), seed=st.integers(0, 100))
+def test_an_entity_gets_the_outcomes_of_one_other_in_their_order(sizes: list[int], seed: int) -> None:
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    positions = _shuffled(np.array(sizes), np.random.default_rng(seed))
+    donors = [owner[positions[owner == entity]] for entity in range(len(sizes))]
+    assert all(len(set(rows)) == 1 for rows in donors)
+    assert sorted(rows[0] for rows in donors) == list(range(len(sizes))), "every entity gives once"
+    first = np.cumsum(sizes) - np.array(sizes)
+    for entity, size in enumerate(sizes):
+        given = positions[owner == entity] - first[donors[entity][0]]
+        assert given.tolist() == [place * sizes[donors[entity][0]] // size for place in range(size)]
 
 
 def test_the_cost_is_bounded() -> None:
