@@ -42,9 +42,9 @@ def column(name: str, of: str = "") -> exp.Column:
     return exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(of, quoted=True) if of else None)
 
 
-def render(tree: exp.Expr, *, pretty: bool = False) -> str:
-    """DuckDB's text of a tree; function names keep their case."""
-    return tree.sql(Writer, pretty=pretty, normalize_functions=False)
+def render(tree: exp.Expr, *, pretty: bool = False, copy: bool = True) -> str:
+    """DuckDB's text of a tree; function names keep their case. Without ``copy`` the tree may be changed by it."""
+    return tree.sql(Writer, pretty=pretty, normalize_functions=False, copy=copy)
 
 
 def parse(text: str) -> Any:
@@ -67,15 +67,17 @@ def statement(template: str, /, **parts: exp.Expr) -> str:
     >>> statement("SELECT count(*) FROM $source", source=table("raw.orders"))
     'SELECT COUNT(*) FROM "raw"."orders"'
     """
-    return str(tree(template, **parts).sql(Writer, normalize_functions=False, copy=False))
+    return render(tree(template, **{name: part.copy() for name, part in parts.items()}), copy=False)
 
 
 def tree(template: str, /, **parts: exp.Expr) -> Any:
-    """As :func:`statement`, but the tree and not its text."""
+    """As :func:`statement`, but the tree and not its text; the parts become part of it."""
 
     def fill(node: exp.Expr) -> exp.Expr:
         name = node.name if isinstance(node, exp.Placeholder) else ""
-        return parts[name].copy() if name in parts else node
+        if name not in parts:
+            return node
+        return parts[name] if parts[name].parent is None else parts[name].copy()
 
     return _template(template).transform(fill)
 

@@ -78,7 +78,7 @@ def _table(answers: Answers, version: int, name: str) -> str:
     """``FROM predict_<model>(table)``: all columns, what the model gives, label and version."""
     query = sql.tree(_TABLE, answer=answer(answers, name, once=True))
     given = {**_given(answers.signature), "model_version": exp.Literal.number(version)}
-    query = query.select(*(exp.alias_(value, column, quoted=True) for column, value in given.items()))
+    query = query.select(*(exp.alias_(value, column, quoted=True, copy=False) for column, value in given.items()), copy=False)
     return _create(name, ["input"], query, exp.ReturnsProperty(this=exp.Schema(this=exp.var("TABLE")), is_table=True))
 
 
@@ -140,4 +140,4 @@ def _create(name: str, parameters: Sequence[str | exp.Expr], body: exp.Expr, *pr
     tree = exp.Create(kind="MACRO", replace=True, this=named, expression=body)
     if properties:
         tree.set("properties", exp.Properties(expressions=list(properties)))
-    return sql.render(tree)
+    return sql.render(tree, copy=False)
