@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -144,12 +145,24 @@ def elsewhere(root: Path, before: str, *arguments: str) -> subprocess.CompletedP
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=root)
 
 
-@pytest.mark.parametrize("name", ["matplotlib", "jinja2"])
-def test_missing_libraries_are_named_with_the_cure(root, name):
-    done = elsewhere(root, f"sys.modules[{name!r}] = None", "churn")
+def test_missing_libraries_are_named_with_the_cure(call, root, monkeypatch):
+    done = elsewhere(root, "sys.modules['matplotlib'] = None", "churn")
     assert done.returncode == 1
-    assert f"a report needs {name}" in done.stderr and 'pip install "foretable[report]"' in done.stderr
+    assert "a report needs matplotlib" in done.stderr and 'pip install "foretable[report]"' in done.stderr
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    is_told(call(root, "report", "churn"), 1, "a report needs jinja2", 'pip install "foretable[report]"')
     assert not (root / "published").exists()
+
+
+def test_a_model_that_was_trained_is_told_in_full(call, first_run, tmp_path):
+    """What training writes is what a report reads."""
+    root, _ = first_run
+    done = call(root, "report", "churn", "--compare", "challenger", "-o", str(tmp_path / "churn.html"))
+    assert done.code == 0, done.err
+    text = (tmp_path / "churn.html").read_text(encoding="utf-8")
+    figures = re.findall(r'<figure id="(\w+)"', text)
+    assert {"roc", "pr", "calibration", "gain", "importance", "drift"} <= set(figures)
+    assert "is the champion" in text and "etter than chance" in text and "second of its training" in text
 
 
 def test_bytes_are_the_same_in_another_process_and_locale(call, root):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -113,7 +114,7 @@ def trials_table(known: Known) -> Table | None:
             f"{trial.trial}{' (chosen)' if is_chosen(known, trial) else ''}",
             {"COMPLETE": "finished", "PRUNED": "stopped early", "FAILED": "failed"}.get(trial.state, trial.state),
             ", ".join(f"{name} {value(given)}" for name, given in trial.parameters.items()),
-            number(trial.value),
+            f"{trial.value:.5g}".replace("-", "−") if math.isfinite(trial.value) else NONE,
             f"{trial.seconds or 0.0:.1f} s",
         )
         for trial in trials[:MOST_TRIALS]

@@ -115,6 +115,8 @@ def _threshold(known: Known) -> Said | None:
         parts.append(
             f"that flags {flagged} of the held-out rows and finds {found} of the positives; of the flagged rows {right} are positive"
         )
+    elif (recall := known.evaluation("recall")) is not None and recall.value == 0:
+        parts.append("no positive of the held-out rows reaches it")
     worth = known.evaluation("worth")
     if worth is not None:
         parts.append(f"acting on these is worth {measured(worth)} in all over {count(worth.row_count)}, in the unit of the declared worth")
