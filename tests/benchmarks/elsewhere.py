@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -72,8 +71,8 @@ def _sum(query: str) -> str:
 class Xorq:
     """A process that scores the rows with XGBoost in xorq's engine each time it is asked."""
 
-    def __init__(self, process: subprocess.Popen[str], note: str) -> None:
-        self.process, self.note = process, note
+    def __init__(self, process: subprocess.Popen[str], notes: Mapping[str, str]) -> None:
+        self.process, self.notes = process, notes
 
     @classmethod
     def there(cls, folder: Path, connection: duckdb.DuckDBPyConnection, booster: bytes, threads: int) -> Xorq | None:
@@ -86,15 +85,21 @@ class Xorq:
         command = [python, HERE / "rival_xorq.py", folder, str(threads)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         hello = _answer(process)
-        print(f"xorq: {hello}", file=sys.stderr)
-        return cls(process, f"xorq {hello['version']}, XGBoost {hello['xgboost']}, {hello['way']}")
+        of = f"xorq {hello['version']}"
+        return cls(process, {"documented": f"{of}, as in its examples", "tuned": f"{of}, {hello['tuned']}"})
 
-    def measure(self) -> dict[str, float]:
-        """One measurement, by its own clock."""
+    def measure(self, way: str) -> dict[str, float]:
+        """One measurement of a way, by its own clock."""
         assert self.process.stdin is not None
-        self.process.stdin.write("again\n")
+        self.process.stdin.write(f"{way}\n")
         self.process.stdin.flush()
         return _answer(self.process)
+
+    def end(self) -> None:
+        """Let it go."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
 
 
 def _answer(process: subprocess.Popen[str]) -> Any:
