@@ -5,7 +5,8 @@
 Rows are in the warehouse, for orbital too (its SQL, in the same connection) and for xorq (an Arrow table registered in its own engine);
 the libraries get a matrix in memory. ``ratio`` is the speed of our way that the note names over that of the line, in wall and in CPU
 time; on a line of our own it is its speed over that of the line named. Every way gives the same scores, or the run fails.
-``explain_`` runs on one thread, and has its rows/s over 50,000 as ratio. Values are such as float32 holds, because orbital splits trees in float64.
+``explain_`` runs on one thread, and has its rows/s over 50,000 as ratio. Values are such as float32 holds, because orbital splits
+trees in float64.
 
 orbital and xorq run where ``FORETABLE_RIVALS`` names a folder with ``orbital/bin/python`` and ``xorq/bin/python``, environments that
 have them: ``python -m venv DIR/orbital && DIR/orbital/bin/pip install orbital``, and the same with ``xorq xgboost``.
