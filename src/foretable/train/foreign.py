@@ -27,7 +27,8 @@ def foreign_graph(model: str, task: Task, path: Path, signature: Mapping[str, An
         The file is no plain model of that signature.
     """
     if signature is None:
-        hint = 'give signature={"features": [{"name": "spend", "kind": "number"}, …]} in the order of its columns, or a JSON file'
+        said = '{"features": [{"name": "spend", "kind": "number"}, …]} in the order of its columns'
+        hint = f"give --signature FILE, which holds {said}; in Python, signature="
         raise UsageError("an ONNX file does not say what its columns are", where=str(path), hint=hint)
     given = signature if isinstance(signature, Mapping) else read_document(Path(signature))
     contract = signature_of(given, model, where="signature" if isinstance(signature, Mapping) else str(signature), task=task)

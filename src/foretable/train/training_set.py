@@ -145,7 +145,7 @@ def _refuse_clock(graph: Graph, model: str) -> None:
                 raise DeclarationError(
                     f"label {declared.label.name} has no clock, but {other} asks for as_of()",
                     where=str(declared.label.origin),
-                    hint="give the label horizon=, every= and start=",
+                    hint="declare the label in Python with horizon=, every= and start=; CREATE MODEL reads tables without a clock",
                 )
 
 
