@@ -64,6 +64,7 @@ _SHARES = """
 SELECT list_transform([$weights], lambda foretable_s :
     list_transform(foretable_s, lambda foretable_v : foretable_v / list_sum(foretable_s)))[1]
 """
+_BETWEEN = "SELECT list_transform([$raw], lambda foretable_r : $answer)[1]"
 
 
 def in_sql(signature: Signature, form: Form, columns: Sequence[exp.Expr]) -> exp.Expr:
@@ -72,6 +73,10 @@ def in_sql(signature: Signature, form: Form, columns: Sequence[exp.Expr]) -> exp
         # Over a list: a raw output is written once, not for every two classes, which made queries of seconds to plan.
         raws = finished(replace(form.finish, link="identity"), raw_expression(form, signature, columns))
         return filled(_SHARES, weights=filled(_WEIGHTS, raws=exp.Array(expressions=raws)))
+    if form.finish.knots:
+        # So too: a search between knots compares it at each of its steps.
+        raw, (answer,) = raw_expression(form, signature, columns), finished(form.finish, [sql.column("foretable_r")])
+        return filled(_BETWEEN, raw=raw[0], answer=answer)
     found = expression(form, signature, columns)
     if signature.task != "multiclass":
         return found[0]

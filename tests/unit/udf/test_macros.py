@@ -205,3 +205,27 @@ def test_names_that_need_quotes_are_quoted(warehouse):
     for name in ("predict_odd", "predict_odd_label", "explain_odd__v1"):
         with pytest.raises(duckdb.Error, match='column "a "b"; c" is VARCHAR'):
             warehouse.execute(f"""SELECT {name}({{'a "b"; c': 'text', 'Select': 'x', 'the ''place': 'x'}})""").fetchall()
+
+
+def test_a_calibrated_line_is_written_once_however_many_knots():
+    import numpy as np
+
+    from foretable.forms.evaluate import answer as expected
+    from foretable.forms.form import Finish, Linear
+
+    features = tuple(Feature(f"f{i}", "number") for i in range(20))
+    nothing = np.zeros(20)
+    knots = tuple((float(k), k / 40) for k in range(41))
+    form = Linear(nothing, nothing, np.ones((1, 20)), nothing[None, :], {}, np.zeros(1), Finish(knots=knots))
+    statements = macros(Answers(Signature("churn", "classification", features, "churned", 0.5), form=form), 1, "")
+    row = statements[0]
+    assert row.count('"f19"') < 20, "the weighted sum is not repeated at every knot"
+    with duckdb.connect() as connection:
+        connection.execute(row)
+        matrix = np.random.default_rng(0).normal(1, 1, (50, 20))
+        matrix[0], matrix[1, 0] = np.nan, np.inf
+        for values, score in zip(matrix.tolist(), expected(form, matrix).tolist(), strict=True):
+            names = ", ".join(f"?::DOUBLE AS f{i}" for i in range(20))
+            given = [None if math.isnan(value) else value for value in values]
+            (found,) = connection.execute(f"SELECT predict_churn(f) FROM (SELECT {names}) AS f", given).fetchall()[0]
+            assert found == (pytest.approx(score, abs=1e-12) if any(value is not None for value in given) else None)
