@@ -11,6 +11,9 @@ from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.generators.duckdb import DuckDBGenerator
 
 DIALECT = "duckdb"
+_OWN_TYPE = DuckDBGenerator.TRANSFORMS[exp.DataType]
+_OWN_TYPES = {exp.DType.ARRAY, exp.DType.TIME, exp.DType.TIMETZ, exp.DType.TIMESTAMPTZ}
+"""What DuckDB writes otherwise; it asks each type whether it is one of them, which takes a sixth of the time of writing a query."""
 
 
 class Spliced(exp.Expression, exp.Query):
@@ -28,6 +31,7 @@ class Writer(DuckDB):
         TRANSFORMS = {  # noqa: RUF012
             **DuckDBGenerator.TRANSFORMS,
             Spliced: lambda self, tree: "".join(self.sql(part) for part in tree.expressions),
+            exp.DataType: lambda self, tree: _OWN_TYPE(self, tree) if tree.this in _OWN_TYPES else self.datatype_sql(tree),
         }
 
 
