@@ -63,11 +63,8 @@ def decimals(*values: float | None) -> int:
     known = [abs(value) for value in values if value is not None and math.isfinite(value)]
     largest = max(known, default=0.0)
     least = 3 if largest < 10 else 2 if largest < 100 else 1 if largest < 1000 else 0
-    smallest = min((value for value in known if value > 0), default=1.0)
-    if len(known) == 1:
-        return min(max(least, 1 - math.floor(math.log10(smallest))), MOST_DECIMALS)
-    width = (max(known) - min(known)) / 2
-    return min(max(least, 1 - math.floor(math.log10(width))), MOST_DECIMALS) if width > 0 else least
+    told = (largest - min(known, default=0.0)) / 2 or largest
+    return min(max(least, 1 - math.floor(math.log10(told))), MOST_DECIMALS) if told > 0 else least
 
 
 def number(value: float | None, places: int | None = None) -> str:
@@ -122,7 +119,7 @@ def value(given: Any) -> str:
     if isinstance(given, int):
         return f"{given:,}".replace("-", "−")
     if isinstance(given, float):
-        return number(given, 0) if 1e4 <= abs(given) < 1e15 else f"{given:.4g}".replace("-", "−")
+        return number(given, 0) if 1e4 <= abs(given) < 1e15 or given.is_integer() else f"{given:.4g}".replace("-", "−")
     if isinstance(given, Mapping):
         return "; ".join(f"{key}: {value(part)}" for key, part in given.items())
     if isinstance(given, list | tuple):

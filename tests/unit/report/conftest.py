@@ -120,6 +120,7 @@ def judged(task: str = "classification", seed: int = 0) -> dict[str, Any]:
         groups = {f"gender={name}": np.arange(400) % 2 == code for code, name in enumerate("FM")}
         fair, found = fairness(Gate(fairness={"tpr": 0.3}), "gender", groups, *of_rows, threshold=0.3, seed=0)
         figures, findings = figures + fair, findings + found
+    findings += (Finding("constant", "note", "nothing is constant"),)
     names = ("spend", "active", "plan")
     heights = {"importance": (0.2, 0.05, -0.001), "importance_low": (0.1, 0.04, -0.01), "importance_high": (0.3, 0.06, 0.01)}
     important = tuple(Curve(name, "test", (0.0, 1.0, 2.0), ys, names) for name, ys in heights.items())

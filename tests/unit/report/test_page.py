@@ -107,7 +107,7 @@ def test_lineage_parameters_signature_and_trials_are_there(page_of):
 def test_findings_come_with_their_evidence_the_worst_first(page_of):
     page = read_page(page_of(1))
     kinds = [attributes["class"] for tag, attributes in page.tags if tag == "li" and "class" in attributes]
-    assert kinds == ["warning", "note"]
+    assert kinds == ["warning", "note", "note"]
     assert "measure: tpr" in page.text and "limit: 0.3" in page.text and "p_value: 0.001; rows: 400" in page.text
 
 
