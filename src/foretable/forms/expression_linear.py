@@ -1,12 +1,14 @@
 """A linear form as SQL: one sum, to which each column adds its product, or what stands for a value that is missing.
 
-One comparison per column tells a number from NULL and NaN, and costs less than COALESCE (which does not see NaN).
-DuckDB evaluates the sum once, though it stands twice: in the last question and in the answer.
+One comparison per column tells a number from NULL and NaN, and costs less than COALESCE (which does not see NaN), but as
+much as adding the column up. Of a column that was always there in training it is not asked at first: where that plain sum
+is a number, nothing was missing, and it is the careful one to the last bit; DuckDB makes the careful one for other rows only.
+DuckDB evaluates a sum once, though it stands twice: in the question and in the answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from sqlglot import exp
@@ -31,7 +33,13 @@ def linear_outputs(form: Linear, features: Sequence[Feature], columns: Sequence[
     columns
         A DOUBLE, BOOLEAN or VARCHAR expression per feature.
     """
-    return [unless_unknown(sum_, columns) for sum_ in linear_sums(form, features, columns)]
+    careful = [unless_unknown(sum_, columns) for sum_ in linear_sums(form, features, columns)]
+    # A column with a weight for its gaps had some; asked twice, its rows would cost twice.
+    trusted = [j for j, f in enumerate(features) if f.kind == "number" and not form.per_gap[:, j].any()]
+    if not trusted:
+        return careful
+    plain = [_sum(form, k, features, columns, trusted) for k in range(form.outputs)]
+    return [choose(rest, (is_number(sum_), sum_.copy())) for sum_, rest in zip(plain, careful, strict=True)]
 
 
 def unless_unknown(sum_: exp.Expr, columns: Sequence[exp.Expr]) -> exp.Expr:
@@ -44,7 +52,8 @@ def linear_sums(form: Linear, features: Sequence[Feature], columns: Sequence[exp
     return [_sum(form, k, features, columns) for k in range(form.outputs)]
 
 
-def _sum(form: Linear, k: int, features: Sequence[Feature], columns: Sequence[exp.Expr]) -> exp.Expr:
+def _sum(form: Linear, k: int, features: Sequence[Feature], columns: Sequence[exp.Expr], trusted: Collection[int] = ()) -> exp.Expr:
+    """``trusted``: numbers that are not asked whether they are missing; the sum is none where they are."""
     folded = np.abs(form.per_unit[k] * form.mean) <= FOLDED
     offset = form.offset[k] - np.sum(np.where(folded, form.per_unit[k] * form.mean, 0.0))
     shifts = np.where(folded, 0.0, form.mean)
@@ -55,14 +64,17 @@ def _sum(form: Linear, k: int, features: Sequence[Feature], columns: Sequence[ex
         if feature.kind == "category":
             terms.append(_level(form.per_level[j][k], feature.vocabulary, column))
         else:
-            term = _boolean if feature.kind == "boolean" else _number
+            term = _boolean if feature.kind == "boolean" else _product if j in trusted else _number
             terms.append(term(column, float(form.per_unit[k, j]), float(shifts[j]), float(gaps[j])))
     return total(terms)
 
 
 def _number(column: exp.Expr, weight: float, shift: float, gap: float) -> exp.Expr:
-    deviation = less(column.copy(), shift) if shift else column.copy()
-    return choose(number(gap), (is_number(column), times(deviation, weight)))
+    return choose(number(gap), (is_number(column), _product(column, weight, shift, gap)))
+
+
+def _product(column: exp.Expr, weight: float, shift: float, _gap: float) -> exp.Expr:
+    return times(less(column.copy(), shift) if shift else column.copy(), weight)
 
 
 def _boolean(column: exp.Expr, weight: float, shift: float, gap: float) -> exp.Expr:
