@@ -85,12 +85,12 @@ def _importance(shown: Sequence[Known]) -> Plot | None:
                 if label in heights and label in low and label in high:
                     axes.plot([low[label], high[label]], [place, place], color=light("ink"), linewidth=1.1, solid_capstyle="butt")
         axes.axvline(0, color=light("muted"), linewidth=0.8)
-        axes.set(xlabel="what the gate's metric loses")
+        axes.set(xlabel=f"what {_gated(shown)} loses")
         axes.locator_params(axis="x", nbins=6)
         legend(figure, axes)
 
     every = len({label for *_, heights in series for label in heights})
-    caption = "How much worse the gate's metric is when a feature is shuffled among the test rows; "
+    caption = f"How much worse {_gated(shown)} is when a feature is shuffled among the test rows; "
     caption += "the line spans the least and the greatest of the shufflings. "
     caption += f"Features that say the same stand in for each other.{_left_out(len(labels), every, 'most important')}"
     alt = f"Importance by feature. Greatest first: {', '.join(short(label) for label in labels[:5])}."
@@ -190,10 +190,12 @@ def trials_plot(shown: Sequence[Known]) -> Plot | None:
             )  # fmt: skip
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
         thousands(axes.yaxis)
-        axes.set(xlabel="trial", ylabel="the gate's metric over the folds")
+        axes.set(xlabel="trial", ylabel=f"{_gated(shown)} over the folds")
         legend(figure, axes)
 
-    caption = "The gate's metric on the folds of the training rows; trials that were behind were stopped early."
+    caption = (
+        f"{_gated(shown)[:1].upper()}{_gated(shown)[1:]} on the folds of the training rows; trials that were behind were stopped early."
+    )
     caption += f" {failed} failed and {'is' if failed == 1 else 'are'} not drawn." if failed else ""
     counts = "; ".join(f"{known.version}: {len(known.trials)} trials" for known in shown)
     return plot(Words("trials", "Trials of the search", caption, f"Value of each trial. {counts}."), draw, height=HEIGHT - 0.5, wide=True)
@@ -203,3 +205,9 @@ def is_chosen(known: Known, trial: Trial) -> bool:
     """Whether a trial tried the parameters that the version has."""
     given, tried = known.version.parameters, trial.parameters
     return trial.state == "COMPLETE" and bool(tried) and all(given.get(name) == value for name, value in tried.items())
+
+
+def _gated(shown: Sequence[Known]) -> str:
+    """The metric that the gates of the versions ask for, where they say the same."""
+    found = {known.gated_by for known in shown}
+    return name_of(found.pop()) if len(found) == 1 and found != {""} else "the gate's metric"

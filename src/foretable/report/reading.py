@@ -91,6 +91,11 @@ class Known:
         """The evaluation of a metric, where it was measured."""
         return self.measured.get((metric, split, segment))
 
+    @property
+    def gated_by(self) -> str:
+        """The metric that the gate asks for; empty for a version that does not say."""
+        return str((self.version.lineage or {}).get("gate", {}).get("metric", ""))
+
     def curve(self, name: str, split: str = "test") -> Curve | None:
         """A curve with points, where there is one."""
         for each in self.curves:

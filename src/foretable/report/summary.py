@@ -105,7 +105,9 @@ def _threshold(known: Known) -> Said | None:
     signature = known.version.signature
     if signature.task != "classification":
         return None
-    parts = [f"A row is flagged from a probability of {value(signature.threshold)} on"]
+    chosen = known.evaluation("threshold", "validation")
+    span = f" (chosen by worth; the best lies between {value(chosen.low)} and {value(chosen.high)})" if chosen is not None else ""
+    parts = [f"A row is flagged from a probability of {value(signature.threshold)} on{span}"]
     if signature.by_segment is not None:
         parts[0] += f", with thresholds of their own for {len(signature.by_segment.thresholds)} values of {signature.by_segment.column}"
     point = at_threshold(known)

@@ -70,6 +70,9 @@ def judge(model: Model, prepared: Prepared, native: Callable[[np.ndarray], np.nd
     )
     if value is not None:
         evaluations += tuple(_worth(value, prepared, answer, cuts, part, model.seed) for part in (VALIDATION, TEST))
+        chosen_on = len(prepared.rows(VALIDATION))
+        found = (threshold.threshold, threshold.threshold_low, threshold.threshold_high)
+        evaluations += (Evaluation(NAMES[VALIDATION], "all", "threshold", *found, chosen_on),)
     fair, unfair = _fairness(model, prepared, answer, cuts)
     known = {(e.split, e.segment, e.metric) for e in evaluations}
     evaluations += tuple(e for e in fair if (e.split, e.segment, e.metric) not in known)

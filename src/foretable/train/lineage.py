@@ -20,7 +20,7 @@ def lineage_of(connection: duckdb.DuckDBPyConnection, graph: Graph, training: Tr
     """What a version of this training set comes from, for ``foretable.model_versions.lineage``.
 
     Keys: ``training_set``; ``label``, ``features`` and ``tables`` (what these are made from) with their fingerprints; ``sources``
-    with kind, change feed, watermark and rows as they are now; ``code``.
+    with kind, change feed, watermark and rows as they are now; ``gate``; ``code``.
     """
     declared = graph.project.model(training.model)
     views = [view.name for view in declared.features]
@@ -38,6 +38,7 @@ def lineage_of(connection: duckdb.DuckDBPyConnection, graph: Graph, training: Tr
         "features": [_table(graph, name) for name in views],
         "tables": [_table(graph, name) for name in behind if name in graph.tables],
         "sources": [_source(connection, graph, name) for name in behind if name in graph.project.sources],
+        "gate": {"metric": declared.gate.metric, "margin": declared.gate.margin},
         "code": code,
     }
 
