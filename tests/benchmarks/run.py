@@ -25,7 +25,15 @@ HERE = Path(__file__).resolve().parent
 REPORT = HERE.parents[1] / "docs" / "benchmarks.md"
 LIBRARIES = ("duckdb", "ibis-framework", "onnxruntime", "xgboost", "scikit-learn", "pandas", "polars", "pyarrow", "numpy")
 COLUMNS = {"way": "name", "rows/s": "rows_per_second", "ratio": "ratio", "": "note"}
-FORMATS = {"rows_per_second": "{:,.0f}", "ratio": "{:.2f}", "cpu": "{:.3f}", "wall": "{:.3f}", "share": "{:.3f}", "aim": "{:.3g}"}
+FORMATS = {
+    "rows_per_second": "{:,.0f}",
+    "ratio": "{:.2f}",
+    "cpu_ratio": "{:.2f}",
+    "cpu": "{:.3f}",
+    "wall": "{:.3f}",
+    "share": "{:.3f}",
+    "aim": "{:.3g}",
+}
 
 
 def main() -> None:
