@@ -27,7 +27,6 @@ churn = ft.Model(
     reasons={  # what explain_churn(f) says to people
         "channel": "came through: {value}",
         "orders_90d": "orders in 90 days: {value}",
-        "orders_365d": "orders in a year: {value}",
         "spend_365d": "spent {value} in a year",
         "days_since_order": "last order {value} days ago",
         "days_since_first_order": "first order {value} days ago",
