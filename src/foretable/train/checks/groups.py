@@ -86,15 +86,15 @@ def phi(hits: np.ndarray | float, rows: np.ndarray | float, positives: float, to
 
 
 def parts(groups: Groups, least: int) -> list[Part]:
-    """Every single value that has ``least`` rows, and all but the commonest: point masses, NULL, what is not NULL, not 0."""
+    """Every single value that has ``least`` rows, and all but the commonest: point masses, NULL, what is not 0 or not NULL."""
     found = [
         Part("is", float(groups.values[at]), int(groups.rows[at]), int(groups.hits[at])) for at in np.flatnonzero(groups.rows >= least)
     ]
-    apart = {int(groups.rows.argmax())} | ({len(groups.rows) - 1} if groups.null else set())
-    for at in sorted(apart) if len(groups.rows) > 2 else ():
-        rows, hits = groups.total - groups.rows[at], groups.positives - groups.hits[at]
+    if len(groups.rows) > 2:
+        common = int(groups.rows.argmax())
+        rows, hits = groups.total - groups.rows[common], groups.positives - groups.hits[common]
         if rows >= least:
-            found.append(Part("is not", float(groups.values[at]), int(rows), int(hits)))
+            found.append(Part("is not", float(groups.values[common]), int(rows), int(hits)))
     return found
 
 

@@ -80,6 +80,13 @@ def test_rows_that_are_alike_by_nature_are_no_copies(sheet: Sheet, columns: Call
     assert duplicates(sheet(columns(random), left(random))) == []
 
 
+@pytest.mark.parametrize(("count", "expected"), [(2, 0), (3, 1)])
+def test_three_columns_are_needed_to_tell_rows_apart(sheet: Sheet, count: int, expected: int) -> None:
+    random = np.random.default_rng(1)
+    wide = {f"x{at}": np.exp(random.normal(0, 5, ROWS)) for at in range(count)}
+    assert len(duplicates(sheet(copied(wide, 0.2, 0.0), left(random)))) == expected
+
+
 def test_keys_that_only_differ_in_writing(sheet: Sheet) -> None:
     random = np.random.default_rng(1)
     names = [f"C{at // 2}" if at % 2 else f" c{at // 2}" for at in range(ROWS)]
