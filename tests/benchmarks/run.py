@@ -23,7 +23,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 REPORT = HERE.parents[1] / "docs" / "benchmarks.md"
-LIBRARIES = ("duckdb", "ibis-framework", "onnxruntime", "xgboost", "scikit-learn", "pandas", "polars", "pyarrow", "numpy")
+LIBRARIES = ("duckdb", "ibis-framework", "onnxruntime", "xgboost", "scikit-learn", "optuna", "pandas", "polars", "pyarrow", "numpy")
 COLUMNS = {"way": "name", "rows/s": "rows_per_second", "ratio": "ratio", "": "note"}
 FORMATS = {
     "rows_per_second": "{:,.0f}",
