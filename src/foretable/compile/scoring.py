@@ -15,7 +15,8 @@ from foretable.errors import DeclarationError, UnknownName, nearest
 from foretable.registry.signature import OUTPUTS
 from foretable.sql import DIALECT, column, table
 
-ROW = "f"
+ROW, OTHERWISE = "f", "foretable_row"
+"""The name of a row in the query, and the one where a column is called so: a call would get that column alone."""
 PLACES = 10_000
 """Traffic is shared out in steps of a hundredth of a percent."""
 
@@ -52,31 +53,32 @@ def scoring_query(declared: ScoringTable, columns_of: Callable[[str], Columns]) 
             raise UnknownName(
                 f"{declared.name}: {name!r} is not among the scored columns", where=str(declared.origin), hint=nearest(name, owner)
             )
+    row = OTHERWISE if ROW in {name.lower() for name in owner} else ROW
     return exp.select(
-        *(column(name, ROW) for name in dict.fromkeys((*keys, *declared.keep))),
-        *_answers(declared, keys),
-    ).from_(_rows([view.name for view in views], keys))
+        *(column(name, row) for name in dict.fromkeys((*keys, *declared.keep))),
+        *_answers(declared, keys, row),
+    ).from_(_rows([view.name for view in views], keys, row))
 
 
-def _answers(declared: ScoringTable, keys: tuple[str, ...]) -> list[exp.Expr]:
+def _answers(declared: ScoringTable, keys: tuple[str, ...], row: str) -> list[exp.Expr]:
     """The columns that the model adds: its answer and version, those of the shadow, the reasons."""
     model = declared.model
     output = f"{model.name}_{OUTPUTS[model.task]}"
-    answer, version = _call("predict", model), _version(model)
-    reasons = _call("explain", model)
+    answer, version = _call("predict", model, row), _version(model)
+    reasons = _call("explain", model, row)
     for alias, (low, high) in _ranges(declared.traffic).items():
-        chosen = exp.and_(_version(model, alias).is_(exp.null()).not_(), *_between(_place(model, keys), low, high))
+        chosen = exp.and_(_version(model, alias).is_(exp.null()).not_(), *_between(_place(model, keys, row), low, high))
         answer, version, reasons = (
             exp.case().when(chosen.copy(), theirs).else_(ours)
             for ours, theirs in (
-                (answer, _call("predict", model, alias)),
+                (answer, _call("predict", model, row, alias)),
                 (version, _version(model, alias)),
-                (reasons, _call("explain", model, alias)),
+                (reasons, _call("explain", model, row, alias)),
             )
         )
     found = [exp.alias_(answer, output, quoted=True), exp.alias_(version, "model_version", quoted=True)]
     if declared.shadow:
-        shadow = (_call("predict", model, declared.shadow), f"{output}_{declared.shadow}")
+        shadow = (_call("predict", model, row, declared.shadow), f"{output}_{declared.shadow}")
         theirs = (_version(model, declared.shadow), f"model_version_{declared.shadow}")
         found += [exp.alias_(tree, name, quoted=True) for tree, name in (shadow, theirs)]
     if declared.reasons:
@@ -85,10 +87,10 @@ def _answers(declared: ScoringTable, keys: tuple[str, ...]) -> list[exp.Expr]:
     return found
 
 
-def _call(kind: str, model: Model, alias: str = "") -> exp.Expr:
+def _call(kind: str, model: Model, row: str, alias: str = "") -> exp.Expr:
     before, after = FUNCTIONS[kind]
     name = f"{before}{model.name}{after}"
-    return exp.Anonymous(this=f"{name}__{alias}" if alias else name, expressions=[exp.column(exp.to_identifier(ROW, quoted=True))])
+    return exp.Anonymous(this=f"{name}__{alias}" if alias else name, expressions=[exp.column(exp.to_identifier(row, quoted=True))])
 
 
 def _version(model: Model, alias: str = "") -> exp.Expr:
@@ -102,9 +104,9 @@ def _ranges(traffic: Mapping[str, float]) -> dict[str, tuple[int, int]]:
     return dict(zip(traffic, pairwise(borders), strict=True))
 
 
-def _place(model: Model, keys: tuple[str, ...]) -> exp.Expr:
+def _place(model: Model, keys: tuple[str, ...], row: str) -> exp.Expr:
     """Where a key falls: not DuckDB's own hash, which a later version may change."""
-    parts = [exp.Literal.string(model.name), *(exp.cast(column(key, ROW), "VARCHAR", dialect=DIALECT) for key in keys)]
+    parts = [exp.Literal.string(model.name), *(exp.cast(column(key, row), "VARCHAR", dialect=DIALECT) for key in keys)]
     text = exp.Anonymous(this="concat_ws", expressions=[exp.Literal.string("|"), *parts])
     return exp.Mod(this=exp.Anonymous(this="md5_number_lower", expressions=[text]), expression=exp.Literal.number(PLACES))
 
@@ -113,10 +115,10 @@ def _between(place: exp.Expr, low: int, high: int) -> list[exp.Expr]:
     return [exp.GTE(this=place, expression=exp.Literal.number(low)), exp.LT(this=place.copy(), expression=exp.Literal.number(high))]
 
 
-def _rows(views: list[str], keys: tuple[str, ...]) -> exp.Expr:
+def _rows(views: list[str], keys: tuple[str, ...], row: str) -> exp.Expr:
     if len(views) == 1:
-        return exp.alias_(table(views[0]), ROW, quoted=True, table=True)
+        return exp.alias_(table(views[0]), row, quoted=True, table=True)
     joined = exp.select("*").from_(table(views[0]))
     for view in views[1:]:
         joined = joined.join(table(view), join_type="LEFT", using=[exp.to_identifier(key, quoted=True) for key in keys])
-    return joined.subquery(exp.to_identifier(ROW, quoted=True))
+    return joined.subquery(exp.to_identifier(row, quoted=True))

@@ -12,7 +12,9 @@ WIDE = 32
 
 
 def number(value: float) -> exp.Expr:
-    """A DOUBLE that reads back as the same one: without an exponent DuckDB would read a DECIMAL."""
+    """A DOUBLE that reads back as the same one: without an exponent DuckDB would read a DECIMAL. NaN stands for none: NULL."""
+    if math.isnan(value):
+        return exp.null()
     text = repr(abs(float(value)))
     # Literal.number would write a negative number its own way, and lose the exponent.
     literal = exp.Literal(this=text if "e" in text else f"{text}e0", is_string=False)

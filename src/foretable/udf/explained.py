@@ -51,7 +51,8 @@ def explaining(signature: Signature, load: Callable[[], Answer]) -> Score:
         if not len(wanted):
             return pa.array([], LIST)
         contributions = loaded()(columns)
-        mask = unknown(columns, contributions)
+        with np.errstate(invalid="ignore", over="ignore"):  # infinities that cancel leave no answer to explain
+            mask = unknown(columns, contributions.sum(axis=1))
         return _reasons(columns, signature.features, contributions[:, :-1], wanted[0].as_py(), words, mask)
 
     return explain

@@ -5,10 +5,12 @@ from __future__ import annotations
 from sqlglot import exp
 
 from foretable import sql
+from foretable.errors import UsageError
 from foretable.forms.expression_query import model_query, row_query
 from foretable.forms.form import Form, Linear
 from foretable.registry.signature import Signature
 from foretable.udf.calls import ROW, Answers, answer, unless_mistaken
+from foretable.udf.macros import TABLE
 
 
 def sql_macros(signature: Signature, form: Form, version: int) -> tuple[str, list[str]]:
@@ -22,14 +24,23 @@ def sql_macros(signature: Signature, form: Form, version: int) -> tuple[str, lis
         The model.
     version
         Its number.
+
+    Raises
+    ------
+    UsageError
+        A feature has the name by which the macros know the row or the table.
     """
+    for feature in signature.features:
+        if feature.name.lower() in (ROW, TABLE):
+            what = f"{signature.model} reads a column {feature.name!r}, which its SQL could not tell from the row itself"
+            raise UsageError(what, hint="rename the column, or export the SQL to a file: --output")
     name = f"{signature.model}_sql"
-    table = exp.Anonymous(this="query_table", expressions=[exp.column("input")])
+    table = exp.Anonymous(this="query_table", expressions=[exp.column(TABLE)])
     by_table = model_query(form, signature, version, exp.Table(this=table))
     returns = exp.Properties(expressions=[exp.ReturnsProperty(this=exp.Schema(this=exp.var("TABLE")), is_table=True)])
     return name, [
         _create(name, ROW, _by_row(signature, form, name)),
-        _create(name, "input", by_table, returns),
+        _create(name, TABLE, by_table, returns),
     ]
 
 

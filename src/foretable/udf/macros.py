@@ -17,8 +17,11 @@ from foretable.udf.calls import ROW, Answers, answer, filled, reasons
 from foretable.udf.explained import REASON
 
 _SCORED = "foretable_scored"
+TABLE = "foretable_table"
+"""The macros' name for the table: a column of that name would be taken for it."""
 _TABLE = """
-SELECT * EXCLUDE (foretable_scored) FROM (SELECT features_of.*, $answer AS foretable_scored FROM query_table(input) AS features_of)
+SELECT * EXCLUDE (foretable_scored)
+FROM (SELECT features_of.*, $answer AS foretable_scored FROM query_table(foretable_table) AS features_of)
 """
 _FROM_LIST = "SELECT list_transform([$answer], lambda foretable_p : $made)[1]"
 """An expression that reads the probabilities more than once, and has them computed once."""
@@ -79,7 +82,7 @@ def _table(answers: Answers, version: int, name: str) -> str:
     query = sql.tree(_TABLE, answer=answer(answers, name, once=True))
     given = {**_given(answers.signature), "model_version": exp.Literal.number(version)}
     query = query.select(*(exp.alias_(value, column, quoted=True, copy=False) for column, value in given.items()), copy=False)
-    return _create(name, ["input"], query, exp.ReturnsProperty(this=exp.Schema(this=exp.var("TABLE")), is_table=True))
+    return _create(name, [TABLE], query, exp.ReturnsProperty(this=exp.Schema(this=exp.var("TABLE")), is_table=True))
 
 
 def _given(signature: Signature) -> dict[str, exp.Expr]:

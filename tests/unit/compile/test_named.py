@@ -4,6 +4,7 @@ from foretable.compile import compile_project
 from foretable.compile.references import aliases_of, called_model
 from foretable.declare.load import load_project
 from foretable.errors import DeclarationError
+from foretable.sql import render
 
 
 def compiled(root):
@@ -63,3 +64,10 @@ def test_a_table_asks_for_so_many_reasons(shop):
 def test_a_function_that_the_task_does_not_have_is_refused(shop):
     with pytest.raises(DeclarationError, match="predict_churn_probabilities"):
         reasons(shop, "predict_churn_probabilities(f)")
+
+
+def test_a_column_called_like_the_row_of_a_scoring_table_is_not_scored_in_its_place(shop):
+    text = (shop / "pipelines/churn.py").read_text()
+    (shop / "pipelines/churn.py").write_text(text.replace("orders_30d=o.count(", "f=o.count(), orders_30d=o.count("))
+    query = render(compiled(shop).tables["predictions.churn"].query)
+    assert "PREDICT_CHURN(" in query.upper() and 'predict_churn("f")' not in query.lower()

@@ -229,3 +229,39 @@ def test_a_calibrated_line_is_written_once_however_many_knots():
             given = [None if math.isnan(value) else value for value in values]
             (found,) = connection.execute(f"SELECT predict_churn(f) FROM (SELECT {names}) AS f", given).fetchall()[0]
             assert found == (pytest.approx(score, abs=1e-12) if any(value is not None for value in given) else None)
+
+
+@pytest.mark.parametrize("name", ["features_of", "Foretable_Table"])
+def test_sql_that_cannot_tell_a_column_from_its_row_is_refused(name):
+    import numpy as np
+
+    from foretable.errors import UsageError
+    from foretable.forms.form import Finish, Linear
+    from foretable.udf.install_sql import sql_macros
+
+    nothing = np.zeros(1)
+    form = Linear(nothing, nothing, np.ones((1, 1)), nothing[None, :], {}, np.zeros(1), Finish("sigmoid"))
+    with pytest.raises(UsageError, match=f"reads a column '{name}'"):
+        sql_macros(Signature("churn", "classification", (Feature(name, "number"),), "churned", 0.5), form, 1)
+
+
+def test_a_column_called_input_is_a_column(live):
+    from foretable.udf.functions import install_macros
+
+    live.execute("CREATE TABLE given AS SELECT 1.0 AS spend, true AS active, 'gold' AS plan, 'mine' AS input")
+    install_macros(live, "churn", 1, "predict_churn")
+    assert one(live, "SELECT input, churn_probability IS NOT NULL FROM predict_churn(given)") == ("mine", True)
+
+
+def test_infinities_that_cancel_leave_nothing_to_explain():
+    import numpy as np
+    import pyarrow as pa
+
+    from foretable.udf.explained import explaining
+
+    contributions = np.array([[np.inf, -np.inf, 0.0], [np.inf, 1.0, 0.0], [1.0, 2.0, 0.5]])
+    signature = Signature("churn", "classification", (Feature("a", "number"), Feature("b", "number")), "churned", 0.5)
+    found = explaining(signature, lambda: lambda _: contributions)(
+        pa.array([None] * 3, pa.int32()), pa.array([1.0] * 3), pa.array([1.0] * 3)
+    )
+    assert [reasons is None for reasons in found.to_pylist()] == [True, False, False]
