@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foretable.declare.project import find_root, read_config
-from foretable.errors import WarehouseError
 from foretable.progress import Listener, silent
 from foretable.session_models import SessionModels
 
@@ -79,8 +78,8 @@ class Session(SessionModels):
         WarehouseError
             The connection is only to read, and there is no warehouse yet, or it is of an earlier release; or the file cannot be used.
         """
-        if not write and not self.warehouse.exists():
-            raise WarehouseError("there is no warehouse yet", where=str(self.warehouse), hint="build it: foretable run")
+        if not write:
+            self._require_warehouse()
         with self._opened(self.warehouse, write=write) as connection:
             yield connection
 

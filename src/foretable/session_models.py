@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foretable.errors import WarehouseError
 from foretable.progress import Listener, silent
 
 if TYPE_CHECKING:
@@ -42,6 +43,27 @@ class SessionModels:
 
         def _prepared(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]: ...
 
+        @property
+        def warehouse(self) -> Path:
+            """Path of the warehouse file."""
+
+    @contextmanager
+    def changing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A writable connection to a warehouse that is there: what is done to versions starts none.
+
+        Raises
+        ------
+        WarehouseError
+            There is no warehouse yet, or the file cannot be used.
+        """
+        self._require_warehouse()
+        with self.connect(write=True) as connection:
+            yield connection
+
+    def _require_warehouse(self) -> None:
+        if not self.warehouse.exists():
+            raise WarehouseError("there is no warehouse yet", where=str(self.warehouse), hint="build it: foretable run")
+
     def rollback(self, model: str, *, refresh: bool = True, listen: Listener = silent) -> RolledBack:
         """Make the champion before champion again, and rescore what depends on it, in one transaction.
 
@@ -61,10 +83,11 @@ class SessionModels:
 
         name = model.lower()
         if not refresh:
-            with self.connect(write=True) as connection:
+            with self.changing() as connection:
                 return RolledBack(registry.rollback(connection, name), None)
         from foretable.run import run
 
+        self._require_warehouse()
         back: list[Version] = []
 
         def first(connection: duckdb.DuckDBPyConnection) -> None:

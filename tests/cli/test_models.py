@@ -258,3 +258,20 @@ def test_a_rollback_goes_on_without_a_table_that_cannot_be_rescored(call, built)
     assert scores(built) == first
     listed = call(built, "models", "churn", "--json").json()
     assert next(v["version"] for v in listed if "champion" in (v["alias"] or "")) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["models"],
+        ["promote", "churn@1"],
+        ["rollback", "churn", "--no-refresh"],
+        ["rollback", "churn"],
+        ["models", "note", "churn@1", "words"],
+        ["models", "tag", "churn@1", "words"],
+        ["export", "model", "churn", "--install"],
+    ],
+)
+def test_nothing_is_done_to_versions_where_there_is_no_warehouse(call, starter, arguments):
+    is_told(call(starter, *arguments), 1, "there is no warehouse yet", "foretable run")
+    assert not (starter / "warehouse.duckdb").exists()

@@ -108,7 +108,7 @@ def _install(version: str, dialect: str | None, output: Path | None, table: str 
     from foretable.forms.expression_query import check_size
     from foretable.udf.install_sql import sql_macros
 
-    with workspace.session().connect(write=True) as connection:
+    with workspace.session().changing() as connection:
         found, form = _form(connection, version)
         check_size(form, str(found))
         name, statements = sql_macros(found.signature, form, found.version)

@@ -71,7 +71,7 @@ def promote(
         raise UsageError(f"{version!r} names no version", hint=f"write model@version, such as {version}@1; there are: foretable models")
     if force and reason == "by hand":
         raise UsageError("--force needs a reason", hint=f"foretable promote {version} --force --reason WHY")
-    with session.connect(write=True) as connection:
+    with session.changing() as connection:
         chosen = registry.resolve(connection, version)
         registry.promote(connection, chosen.model, chosen.version, reason=reason, alias=alias, force=force)
     if json:

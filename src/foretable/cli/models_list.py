@@ -121,7 +121,7 @@ def note(
 
     if (text is None) != remove:
         raise UsageError("a note needs a text, or --remove", hint=f'foretable models note {version} "what to say"')
-    with workspace.session().connect(write=True) as connection:
+    with workspace.session().changing() as connection:
         found = registry.note(connection, version, text or "")
     _told(json, {"model": found.model, "version": found.version, "note": found.notes or None}, f"{found}: {found.notes or 'no note'}")
 
@@ -142,7 +142,7 @@ def tag(
     """
     from foretable import registry
 
-    with workspace.session().connect(write=True) as connection:
+    with workspace.session().changing() as connection:
         found = registry.tag(connection, version, tags, remove=remove)
     _told(json, {"model": found.model, "version": found.version, "tags": found.tags}, f"{found}: {', '.join(found.tags) or 'no tags'}")
 

@@ -41,7 +41,7 @@ def explaining(signature: Signature, load: Callable[[], Answer]) -> Score:
     Returns
     -------
     collections.abc.Callable
-        Takes the number of reasons wanted (an array of one constant), then one Arrow array per feature, and gives
+        Takes the number of reasons wanted by each row (NULL for all), then one Arrow array per feature, and gives
         lists of ``REASON`` by the size of their contribution; NULL where ``predict_`` gives NULL.
     """
     loaded = once(load)
@@ -53,7 +53,7 @@ def explaining(signature: Signature, load: Callable[[], Answer]) -> Score:
         contributions = loaded()(columns)
         with np.errstate(invalid="ignore", over="ignore"):  # infinities that cancel leave no answer to explain
             mask = unknown(columns, contributions.sum(axis=1))
-        return _reasons(columns, signature.features, contributions[:, :-1], wanted[0].as_py(), words, mask)
+        return _reasons(columns, signature.features, contributions[:, :-1], wanted, words, mask)
 
     return explain
 
@@ -62,15 +62,15 @@ def _reasons(
     columns: Columns,
     features: tuple[Feature, ...],
     contributions: np.ndarray,
-    wanted: int | None,
+    wanted: pa.Array | pa.ChunkedArray,
     words: _Words,
     mask: np.ndarray | None,
 ) -> pa.Array:
     rows, width = contributions.shape
-    count = width if wanted is None else max(0, min(int(wanted), width))
+    counts = np.clip(np.asarray(pc.fill_null(wanted, width)), 0, width)
     # Stable, so that features that contribute alike come in the order of the signature for any batch.
-    order = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :count]
-    feature, row = order.reshape(-1), np.repeat(np.arange(rows), count)
+    order = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, : counts.max()]
+    feature, row = order[np.arange(order.shape[1]) < counts[:, None]], np.repeat(np.arange(rows), counts)
     values = _texts(columns, features, feature, row)
     which = pa.array(feature)
     names = pa.array([each.name for each in features], pa.string()).take(which)
@@ -78,7 +78,7 @@ def _reasons(
     reason = pc.binary_join_element_wise(words.before.take(which), told, words.after.take(which), "")
     cells = [names, values, pa.array(contributions[row, feature]), reason]
     structs = pa.StructArray.from_arrays(cells, fields=list(_STRUCT))
-    starts = pa.array(np.arange(0, rows * count + 1, count, dtype=np.int32) if count else np.zeros(rows + 1, dtype=np.int32))
+    starts = pa.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
     return pa.ListArray.from_arrays(starts, structs, mask=None if mask is None else pa.array(mask))
 
 

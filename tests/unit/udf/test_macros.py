@@ -265,3 +265,16 @@ def test_infinities_that_cancel_leave_nothing_to_explain():
         pa.array([None] * 3, pa.int32()), pa.array([1.0] * 3), pa.array([1.0] * 3)
     )
     assert [reasons is None for reasons in found.to_pylist()] == [True, False, False]
+
+
+def test_each_row_may_want_its_own_number_of_reasons():
+    import numpy as np
+    import pyarrow as pa
+
+    from foretable.udf.explained import explaining
+
+    signature = Signature("churn", "classification", (Feature("a", "number"), Feature("b", "number")), "churned", 0.5)
+    explain_rows = explaining(signature, lambda: lambda _: np.array([[1.0, -2.0, 0.5]] * 5))
+    wanted = pa.chunked_array([pa.array([1, 2, None], pa.int32()), pa.array([0, -1], pa.int32())])
+    found = explain_rows(wanted, pa.array([1.0] * 5), pa.array([1.0] * 5)).to_pylist()
+    assert [[reason["feature"] for reason in row] for row in found] == [["b"], ["b", "a"], ["b", "a"], [], []]
