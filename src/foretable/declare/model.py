@@ -118,7 +118,8 @@ class Model:
 
     def _check_words(self) -> None:
         """Words that must be among those known."""
-        self._one_of("task", [self.task], METRICS_OF)
+        if self.task not in METRICS_OF:
+            self._refuse(f"model {self.name}: {self.task!r} is no task", nearest(self.task, METRICS_OF))
         self._one_of("gate metric", [self.gate.metric] if self.gate.metric else [], METRICS_OF[self.task])
         self._one_of("calibration", [self.calibration] if self.calibration else [], CALIBRATIONS)
         self._one_of("encoding", self.encoding.values(), ENCODINGS)
@@ -143,8 +144,22 @@ class Model:
             self._refuse(f"model {self.name}: stratify= is for classes", "leave it out")
         if self.gate.fairness and not self.sensitive:
             self._refuse(f"model {self.name}: the gate has fairness limits, but no column is sensitive", "add sensitive=[…]")
-        if self.folds < 1:
-            self._refuse(f"model {self.name}: folds={self.folds} leaves nothing to measure on", "give 1 or more")
+        for name in ("folds", "trials"):
+            if getattr(self, name) < 1:
+                self._refuse(f"model {self.name}: {name}={getattr(self, name)} leaves nothing to measure on", "give 1 or more")
+        self._check_threshold()
+
+    def _check_threshold(self) -> None:
+        """A probability, or a worth that can be weighed."""
+        value = self.threshold
+        if not isinstance(value, Value):
+            if not 0 <= value <= 1:
+                self._refuse(f"model {self.name}: threshold={value} is no probability", "give a number from 0 to 1, or ft.Value(…)")
+            return
+        if not any((value.true_positive, value.false_positive, value.true_negative, value.false_negative)):
+            self._refuse(f"model {self.name}: ft.Value() without a worth sets no threshold", "give true_positive=, false_positive=, …")
+        if value.capacity is not None and value.capacity < 1:
+            self._refuse(f"model {self.name}: capacity={value.capacity} lets nobody be acted on", "give 1 or more, or leave it out")
 
     def _check_second_label(self) -> None:
         """Only outcomes of the same keys within the same time can be compared."""

@@ -48,6 +48,10 @@ class ScoringTable(DynamicTable):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not isinstance(self.reasons, int) or self.reasons < 0:
+            raise DeclarationError(
+                f"{self.name}: reasons={self.reasons!r} is no number of reasons", where=str(self.origin), hint="write: reasons=3"
+            )
         shares = self.traffic.values()
         if not all(0 < share < 1 for share in shares) or sum(shares) > 1:
             raise DeclarationError(
