@@ -117,11 +117,6 @@ def _study(ranges: Ranges, done: Sequence[Trial], higher_is_better: bool) -> opt
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize" if higher_is_better else "minimize", pruner=optuna.pruners.MedianPruner())
-    states = {
-        "COMPLETE": optuna.trial.TrialState.COMPLETE,
-        "PRUNED": optuna.trial.TrialState.PRUNED,
-        "FAILED": optuna.trial.TrialState.FAIL,
-    }
     states = {word: optuna.trial.TrialState[name] for name, word in WORDS.items()}
     for trial in done:
         known = optuna.trial.create_trial(
