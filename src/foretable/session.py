@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from foretable.declare.project import find_root, read_config
 from foretable.progress import Listener, silent
@@ -143,18 +143,19 @@ class Session(SessionModels):
         with self.connect() as connection:
             return answer(connection, self.root, query, parameters)
 
-    def training_set(self, model: str) -> pa.Table:
+    def training_set(self, model: str, part: Literal["train", "validation", "test"] | None = None) -> pa.Table:
         """Keys, as_of, label and features that a model learns from, point-in-time, built anew.
 
-        Grain: one row per key and date of the spine.
+        Grain: one row per key and date of the spine. ``part`` gives the rows of one part of the model's split alone: fit to
+        ``"train"`` what is to be registered.
         """
-        from foretable.sql import statement, table
+        from foretable.train.rows import rows_of
         from foretable.train.training_set import build_training_set
 
         declared = self.project.model(model)
         with self._prepared() as connection:
             training = build_training_set(connection, self.graph, declared.name)
-            return connection.execute(statement("SELECT * FROM $rows", rows=table(training.table))).to_arrow_table()
+            return rows_of(connection, declared, training, part)
 
     def selected(self, select: Sequence[str], exclude: Sequence[str]) -> set[str] | None:
         """Tables that --select and --exclude name; None means all."""

@@ -107,6 +107,7 @@ class SessionModels:
         features: Sequence[str] | None = None,
         *,
         signature: Mapping[str, Any] | str | Path | None = None,
+        unseen: bool = False,
         listen: Listener = silent,
     ) -> TrainingReport:
         """Register an estimator that was fitted elsewhere, through the same gates as a trained one.
@@ -116,11 +117,14 @@ class SessionModels:
         name
             A declared model.
         estimator
-            Fitted to ``training_set(name)``: a scikit-learn or XGBoost estimator; or the path of an ONNX file.
+            Fitted to ``training_set(name, part="train")``: a scikit-learn or XGBoost estimator; or the path of an ONNX file.
         features
             The columns that it was fitted to, in order; by default the names that it remembers, else all features of the model.
         signature
             Of an ONNX file: what it takes and gives, as a mapping or the path of a JSON file.
+        unseen
+            Say True where it has seen no row of the validation and test parts. Otherwise it is challenger at most: who has
+            seen the answers is not judged by them.
         listen
             Told about every step.
 
@@ -137,15 +141,15 @@ class SessionModels:
         --------
         >>> import foretable as ft
         >>> project = ft.open(".")  # doctest: +SKIP
-        >>> rows = project.training_set("churn").to_pandas()  # doctest: +SKIP
-        >>> project.register("churn", LogisticRegression().fit(rows[["orders_30d"]], rows["churned"]))  # doctest: +SKIP
+        >>> rows = project.training_set("churn", part="train").to_pandas()  # doctest: +SKIP
+        >>> project.register("churn", LogisticRegression().fit(rows[["orders_30d"]], rows["churned"]), unseen=True)  # doctest: +SKIP
         """
         from foretable.train.register import register_estimator, register_file
 
         with self._prepared() as connection:
             if isinstance(estimator, str | Path):
-                return register_file(connection, self.graph, name.lower(), Path(estimator), signature, listen=listen)
-            return register_estimator(connection, self.graph, name.lower(), estimator, features, listen=listen)
+                return register_file(connection, self.graph, name.lower(), Path(estimator), signature, unseen=unseen, listen=listen)
+            return register_estimator(connection, self.graph, name.lower(), estimator, features, unseen=unseen, listen=listen)
 
     def export_version(self, reference: str, path: str | Path) -> Path:
         """Write a version as one file, which ``import_version`` reads; gives its path."""

@@ -58,6 +58,7 @@ def register(
         Path | None,
         typer.Option("--signature", metavar="FILE", help="JSON with the features, in the order of its columns.", show_default=False),
     ] = None,
+    unseen: Annotated[bool, typer.Option("--unseen", help="It has seen no held-out row; else it is challenger at most.")] = False,
     json: Json = False,
 ) -> None:
     """Register an ONNX file as a version of a model, through the gates of a training.
@@ -67,9 +68,10 @@ def register(
     \b
     Examples:
       foretable register churn churn.onnx --signature signature.json
+      foretable register churn churn.onnx --signature signature.json --unseen
     """
     with console.progress() as listen:
-        done = workspace.session().register(model, file, signature=signature, listen=listen)
+        done = workspace.session().register(model, file, signature=signature, unseen=unseen, listen=listen)
     if json:
         console.document(report.training_facts(done))
     else:

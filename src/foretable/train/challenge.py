@@ -11,6 +11,7 @@ import pyarrow as pa
 from foretable.declare.model import Model
 from foretable.registry import Version
 from foretable.registry.artifacts import read_artifact
+from foretable.registry.details import refusals
 from foretable.registry.signature import Signature
 from foretable.train.features import ARROW
 from foretable.train.gate import compare, first_version, within_limits
@@ -41,7 +42,7 @@ def decide(
     current
         The champion, None where there is none to compare with.
     """
-    why = _incomparable(current, best.signature, data) if current is not None else ""
+    why = (_incomparable(current, best.signature, data) or _seen(connection, current)) if current is not None else ""
     if current is None or why:
         decision = first_version(model.gate, _beside_chance(best, model.task, len(prepared.rows(TEST))), why)
     else:
@@ -111,3 +112,9 @@ def _incomparable(current: Version, best: Signature, data: pa.Table) -> str:
     fields = {field.name: field.type for field in data.schema}
     gone = [f.name for f in current.signature.features if fields.get(f.name) != ARROW[f.kind]]
     return f"version {current.version} needs {', '.join(gone)}" if gone else ""
+
+
+def _seen(connection: duckdb.DuckDBPyConnection, current: Version) -> str:
+    """That the champion was let in by force though it may know the rows: nobody honest could beat it on them."""
+    refused = any(found.check == "split" for found in refusals(connection, current.model, current.version))
+    return f"version {current.version} may have learned from the held-out rows" if refused else ""

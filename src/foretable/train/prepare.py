@@ -101,6 +101,11 @@ def prepare(model: Model, data: pa.Table, training: TrainingSet) -> Prepared:
     )
 
 
+def parts(model: Model, data: pa.Table, training: TrainingSet) -> np.ndarray:
+    """The part of each row: a key of ``foretable.train.split.NAMES``, or the gap."""
+    return _split(model, data, training, outcome(data[training.label], model.task, f"{training.table}.{training.label}")).split
+
+
 def _examined(
     model: Model,
     data: pa.Table,

@@ -46,9 +46,11 @@ if TYPE_CHECKING:
 
 SEEN = Finding(
     "split",
-    "warning",
-    "it was fitted elsewhere and may have learned from the rows that it is judged on: its figures may flatter it",
+    "refused",
+    "it was fitted elsewhere and may have learned from the rows that it is judged on: fit it to training_set(name, part='train') and say"
+    " unseen=True",
 )
+UNSEEN = Finding("split", "note", "it was fitted elsewhere; who registered it says that it has not seen the held-out rows")
 
 
 def register_estimator(
@@ -58,6 +60,7 @@ def register_estimator(
     estimator: Any,
     features: Sequence[str] | None = None,
     *,
+    unseen: bool = False,
     listen: Listener = silent,
 ) -> TrainingReport:
     """Register a fitted estimator as a version of a declared model.
@@ -74,6 +77,8 @@ def register_estimator(
         Fitted to columns of its training set; one that :func:`foretable.train.convert.convert` knows.
     features
         The columns that it was fitted to, in order; by default those that it remembers, else all of the model.
+    unseen
+        Whether it has seen no row of the validation and test parts; else it is challenger at most, for its figures may flatter it.
     listen
         Told about every step.
 
@@ -98,7 +103,7 @@ def register_estimator(
     width = len(inputs)
     artifacts = {"onnx": onnx_of(form, width), "form": store.to_bytes(form), "explain": contribution_graph(form, width)}
     answer = native(estimator, columns)
-    trained = _trained(model, prepared, _named(estimator), artifacts, answer, _executor(form), notes)
+    trained = _trained(model, prepared, _named(estimator), artifacts, answer, _executor(form), notes, unseen)
     return _registered(connection, graph, model, training, data, prepared, trained, started, listen)
 
 
@@ -109,6 +114,7 @@ def register_file(
     path: Path,
     signature: Mapping[str, Any] | str | Path | None,
     *,
+    unseen: bool = False,
     listen: Listener = silent,
 ) -> TrainingReport:
     """Register an ONNX file as a version of a declared model.
@@ -125,6 +131,8 @@ def register_file(
         The file: one matrix in, one number per row (or one per class) out.
     signature
         What it takes and gives, as a mapping or the path of a JSON file.
+    unseen
+        Whether it has seen no row of the validation and test parts; else it is challenger at most, for its figures may flatter it.
     listen
         Told about every step.
 
@@ -149,7 +157,7 @@ def register_file(
             what = f"feature {feature.name!r} is no {feature.kind} in {training.table}"
             raise TrainingError(what, where=str(path), hint="declare its kind as it is in the training set: foretable models show")
     prepared, notes = with_classes(with_features(prepared, contract.features, data), contract.classes or ("0", "1"), path.name)
-    trained = _trained(model, prepared, "ONNX", {"onnx": onnx}, graph_answers(contract, onnx), "onnx", notes)
+    trained = _trained(model, prepared, "ONNX", {"onnx": onnx}, graph_answers(contract, onnx), "onnx", notes, unseen)
     return _registered(connection, graph, model, training, data, prepared, trained, started, listen)
 
 
@@ -185,10 +193,11 @@ def _trained(
     answer: Callable[[np.ndarray], np.ndarray],
     executor: str,
     notes: tuple[str, ...],
+    unseen: bool,
 ) -> Trained:
     with steady():
         judged = judge(model, prepared, answer)
-    findings = (SEEN, *judged.findings)
+    findings = (UNSEEN if unseen else SEEN, *judged.findings)
     signature = _signature(model, prepared.signature, judged)
     return Trained(candidate, {}, signature, artifacts, executor, judged.evaluations, (), answer, notes, judged.curves, findings)
 
@@ -239,7 +248,7 @@ def _report(
         candidates=(found,),
         gate=decision,
         previous=previous,
-        notes=(*prepared.notes, SEEN.message),
+        notes=prepared.notes,
         findings=prepared.findings,
         seconds=seconds,
         split_rows={name: len(prepared.rows(part)) for part, name in NAMES.items()},

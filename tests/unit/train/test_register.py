@@ -10,8 +10,8 @@ import pandas
 import pytest
 
 import foretable as ft
-from foretable.errors import ForetableError, TrainingError, UnknownName, UsageError, WarehouseError
-from foretable.registry import champion, findings, versions
+from foretable.errors import ForetableError, PromotionRefused, TrainingError, UnknownName, UsageError, WarehouseError
+from foretable.registry import champion, findings, promote, versions
 
 NUMBERS = ["orders_30d", "spend_90d"]
 
@@ -24,6 +24,12 @@ def project(shop: Path) -> Any:
 @pytest.fixture
 def rows(project: Any) -> pandas.DataFrame:
     found: pandas.DataFrame = project.training_set("churn").to_pandas()
+    return found
+
+
+def learnable(project: Any) -> pandas.DataFrame:
+    """The rows that an honest estimator is fitted to."""
+    found: pandas.DataFrame = project.training_set("churn", part="train").to_pandas()
     return found
 
 
@@ -69,8 +75,9 @@ def test_an_estimator_of_a_notebook_answers_in_sql(project, rows):
     assert version.metrics["roc_auc"] > 0.5
     assert version.lineage["sources"]
     assert version.test_rows
-    assert [finding.severity for finding in seen if finding.check == "split"] == ["warning"]
-    assert any("may have learned from the rows" in note for note in report.notes)
+    assert [finding.severity for finding in seen if finding.check == "split"] == ["refused"]
+    assert not report.gate.accepted
+    assert "may have learned from the rows" in report.gate.reason
 
 
 def test_an_estimator_that_does_not_know_names_gets_them(project, rows):
@@ -82,14 +89,46 @@ def test_an_estimator_that_does_not_know_names_gets_them(project, rows):
     assert report.best.trained.executor == "onnx"
 
 
-def test_a_second_registration_meets_the_champion(project, rows):
-    first = project.register("churn", fitted(rows))
-    second = project.register("churn", fitted(rows))
+def test_a_second_registration_meets_the_champion(project):
+    rows = learnable(project)
+    first = project.register("churn", fitted(rows), unseen=True)
+    second = project.register("churn", fitted(rows), unseen=True)
     assert first.gate.accepted
     assert not second.gate.accepted
     with project.connect() as connection:
         assert champion(connection, "churn").version == 1
         assert connection.execute("SELECT version FROM foretable.model_aliases WHERE alias = 'challenger'").fetchall() == [(2,)]
+
+
+def test_who_has_seen_the_answers_is_not_judged_by_them(project, rows):
+    """A forest that knows every row by heart is no champion by itself; let in by force, it does not keep an honest one out."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    everything = RandomForestClassifier(n_estimators=20, random_state=0).fit(plain(rows)[NUMBERS].fillna(-1), rows["churned"])
+    by_heart = project.register("churn", everything, features=NUMBERS)
+    assert by_heart.best.trained.value("roc_auc") > 0.9
+    assert not by_heart.gate.accepted
+    with project.connect(write=True) as connection, pytest.raises(PromotionRefused, match="may have learned"):
+        promote(connection, "churn", 1, reason="it looks so good")
+    with project.connect(write=True) as connection:
+        promote(connection, "churn", 1, reason="it looks so good", force=True)
+    honest = project.register("churn", fitted(learnable(project)), unseen=True)
+    assert honest.gate.accepted, honest.gate.reason
+    assert "version 1 may have learned from the held-out rows" in honest.gate.reason
+
+
+def test_the_parts_of_a_training_set_are_those_that_are_judged(project, rows):
+    parts = {part: project.training_set("churn", part=part).to_pandas() for part in ("train", "validation", "test")}
+    report = project.register("churn", fitted(parts["train"]), unseen=True)
+    assert {name: len(part) for name, part in parts.items()} == dict(report.split_rows)
+    assert (
+        parts["train"]["as_of"].max()
+        < parts["validation"]["as_of"].min()
+        <= parts["validation"]["as_of"].max()
+        < parts["test"]["as_of"].min()
+    )
+    with pytest.raises(UsageError, match="no part"):
+        project.training_set("churn", part="tests")
 
 
 @pytest.mark.slow
