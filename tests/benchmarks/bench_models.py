@@ -37,7 +37,7 @@ from transplant import forest
 from foretable.forms import Finish
 from foretable.registry import add_version, promote
 from foretable.registry.signature import Feature, Signature
-from foretable.train.convert import convert
+from foretable.train.estimators.convert import convert
 from foretable.train.result import Parity, Trained
 from foretable.train.training_set import TrainingSet
 from foretable.udf import connect

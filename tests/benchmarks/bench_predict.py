@@ -15,9 +15,9 @@ from boosted import boosted, trained
 
 from foretable.registry import add_version, promote
 from foretable.registry.signature import Feature, Signature
+from foretable.train.estimators.trees import TreeFit
 from foretable.train.result import Parity, Trained
 from foretable.train.training_set import TrainingSet
-from foretable.train.trees import TreeFit
 from foretable.udf import connect
 from foretable.warehouse import ensure_catalog
 

@@ -25,15 +25,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import foretable as ft
-from foretable.train import sample
-from foretable.train.estimators import fitter
-from foretable.train.folds import cut_folds
+from foretable.train.estimators.families import fitter
 from foretable.train.prepare import Prepared, prepare
 from foretable.train.result import Trial
-from foretable.train.search import search
+from foretable.train.search import sample
+from foretable.train.search.folds import cut_folds
+from foretable.train.search.search import search
+from foretable.train.search.trials import objective
 from foretable.train.steady import steady
 from foretable.train.training_set import TrainingSet
-from foretable.train.trials import objective
 
 ROWS, FEATURES, TRIALS, FOLDS = 100_000, 30, 20, 3
 TITLE = f"Searching {TRIALS} trials × {FOLDS} folds on {ROWS:,} rows × {FEATURES} features, one thread"

@@ -12,8 +12,8 @@ from foretable.forms.contributions import contribution_graph
 from foretable.forms.evaluate import answer
 from foretable.forms.graph import onnx_of
 from foretable.registry.signature import Feature
-from foretable.train.estimators import FitInput
-from foretable.train.trees import TreeFit, fit_trees
+from foretable.train.estimators.families import FitInput
+from foretable.train.estimators.trees import TreeFit, fit_trees
 
 
 def boosted(matrix: np.ndarray, outcome: np.ndarray, features: tuple[Feature, ...], *, classes: int = 0, **parameters: Any) -> TreeFit:

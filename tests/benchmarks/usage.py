@@ -19,9 +19,9 @@ from foretable.declare.load import load_project
 from foretable.quality import ingest
 from foretable.registry import add_version, promote
 from foretable.registry.signature import Feature, Signature
+from foretable.train.estimators.trees import TreeFit
 from foretable.train.result import Parity, Trained
 from foretable.train.training_set import TrainingSet
-from foretable.train.trees import TreeFit
 from foretable.udf import connect
 from foretable.warehouse import ensure_catalog
 

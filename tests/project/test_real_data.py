@@ -17,9 +17,9 @@ from foretable.errors import LabelLeak
 from foretable.registry.signature import encode_table
 from foretable.session import Session
 from foretable.train import TrainingReport
-from foretable.train.estimators import FitInput, fitter
+from foretable.train.estimators.families import FitInput, fitter
 from foretable.train.features import infer_features
-from foretable.train.metrics import RANK, ranking
+from foretable.train.judge.metrics import RANK, ranking
 
 from .conftest import REAL
 

@@ -25,8 +25,8 @@ from foretable.errors import TrainingError, UnknownName, UsageError, nearest
 from foretable.refresh.history import utc_now
 from foretable.registry.signature import OUTPUTS
 from foretable.sql import column, render, statement, table
-from foretable.train.bootstrap import dense
-from foretable.train.evaluate import measure
+from foretable.train.judge.bootstrap import dense
+from foretable.train.judge.evaluate import measure
 from foretable.train.split import entity_codes
 from foretable.train.training_set import training_dates
 

@@ -14,11 +14,11 @@ from foretable.registry.artifacts import read_artifact
 from foretable.registry.details import refusals
 from foretable.registry.signature import Signature
 from foretable.train.features import ARROW
-from foretable.train.gate import compare, first_version, within_limits
-from foretable.train.measures import CHANCE
+from foretable.train.judge.gate import compare, first_version, within_limits
+from foretable.train.judge.measures import CHANCE
+from foretable.train.judge.segments import text
 from foretable.train.prepare import Prepared
 from foretable.train.result import Evaluation, GateDecision, Trained
-from foretable.train.segments import text
 from foretable.train.split import TEST
 from foretable.train.steady import steady
 from foretable.udf.host import make_scorer

@@ -19,18 +19,18 @@ from foretable.forms.form import Finish, Form, Linear
 from foretable.forms.graph import onnx_of
 from foretable.progress import Listener, Progress
 from foretable.registry.signature import SegmentThresholds, Signature
-from foretable.train.calibration import calibrate
-from foretable.train.estimators import Fit, Fitter, fitter
-from foretable.train.folds import cut_folds
-from foretable.train.judgement import Judgement, judge
+from foretable.train.estimators.calibration import calibrate
+from foretable.train.estimators.families import Fit, Fitter, fitter
+from foretable.train.judge.judgement import Judgement, judge
 from foretable.train.prepare import Prepared
 from foretable.train.result import Trained, Trial
-from foretable.train.sample import SEARCH_ROWS
-from foretable.train.search import search
+from foretable.train.search.folds import cut_folds
+from foretable.train.search.sample import SEARCH_ROWS
+from foretable.train.search.search import search
+from foretable.train.search.studies import NOT_KEPT, Study
+from foretable.train.search.trials import fit_input, objective
 from foretable.train.split import TRAIN, VALIDATION
 from foretable.train.steady import steady
-from foretable.train.studies import NOT_KEPT, Study
-from foretable.train.trials import fit_input, objective
 
 
 def fit_candidate(

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from foretable.errors import TrainingError, nearest
 from foretable.registry.signature import Feature, encode_table
-from foretable.train.convert import Declared
+from foretable.train.estimators.convert import Declared
 from foretable.train.features import infer_features
 from foretable.train.foreign import known_words
 from foretable.train.prepare import Prepared

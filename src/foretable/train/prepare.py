@@ -16,9 +16,9 @@ from foretable.errors import DeclarationError, TrainingError, nearest
 from foretable.registry.signature import Feature, Signature, encode_table
 from foretable.train import checks
 from foretable.train.features import infer_features
-from foretable.train.folds import Grounds
 from foretable.train.outcome import Outcome, enough, outcome
 from foretable.train.result import Finding
+from foretable.train.search.folds import Grounds
 from foretable.train.split import AWAY, GAP, TRAIN, entity_codes, keep_apart, split_by_entity, split_by_time
 
 if TYPE_CHECKING:

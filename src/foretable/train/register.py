@@ -26,10 +26,10 @@ from foretable.registry.together import together
 from foretable.train.challenge import decide
 from foretable.train.checks import ordered
 from foretable.train.checks.second_label import second_label
-from foretable.train.convert import convert, features_of, native
+from foretable.train.estimators.convert import convert, features_of, native
 from foretable.train.features import ARROW, read_rows
 from foretable.train.foreign import foreign_graph, graph_answers
-from foretable.train.judgement import Judgement, judge
+from foretable.train.judge.judgement import Judgement, judge
 from foretable.train.lineage import lineage_of
 from foretable.train.matched import columns as columns_of
 from foretable.train.matched import with_classes, with_features

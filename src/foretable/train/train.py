@@ -26,8 +26,8 @@ from foretable.train.lineage import lineage_of
 from foretable.train.parity import check_parity
 from foretable.train.prepare import Prepared, prepare
 from foretable.train.result import GateDecision, Parity, Registered, Trained, TrainingReport
+from foretable.train.search.studies import forget_unfinished, open_study, study_key
 from foretable.train.split import NAMES
-from foretable.train.studies import forget_unfinished, open_study, study_key
 
 if TYPE_CHECKING:
     from foretable.compile.graph import Graph

@@ -15,12 +15,12 @@ import pytest
 from foretable.declare.judge import Gate, Value
 from foretable.registry import Version
 from foretable.registry.signature import SegmentThresholds
-from foretable.train.curves import curves
-from foretable.train.drift import drift
-from foretable.train.evaluate import evaluate
-from foretable.train.fairness import fairness
+from foretable.train.judge.curves import curves
+from foretable.train.judge.drift import drift
+from foretable.train.judge.evaluate import evaluate
+from foretable.train.judge.fairness import fairness
+from foretable.train.judge.value import worth
 from foretable.train.result import Curve, Evaluation, Finding, Trial
-from foretable.train.value import worth
 
 from ..registry.conftest import FEATURES, added, made
 

@@ -22,14 +22,14 @@ from foretable.forms import Finish
 from foretable.forms.graph import onnx_of
 from foretable.progress import Progress, silent
 from foretable.registry.signature import Feature
-from foretable.train.estimators import FitInput
+from foretable.train.estimators.families import FitInput
+from foretable.train.estimators.linear import fit_logistic
+from foretable.train.estimators.trees import fit_trees
 from foretable.train.features import read_rows
 from foretable.train.fit import fit_candidate
-from foretable.train.linear import fit_logistic
 from foretable.train.prepare import Prepared, prepare
 from foretable.train.split import TEST, TRAIN, VALIDATION
 from foretable.train.training_set import TrainingSet
-from foretable.train.trees import fit_trees
 
 Declare = Callable[..., ft.Model]
 Given = Callable[..., FitInput]

@@ -20,7 +20,7 @@ from foretable.registry.signature import Signature
 from foretable.train import TrainingReport, train_model
 from foretable.train import train as training_module
 from foretable.train.features import read_rows
-from foretable.train.gate import first_version
+from foretable.train.judge.gate import first_version
 from foretable.train.prepare import prepare
 from foretable.train.result import Evaluation, Parity, Trained
 from foretable.train.split import TEST, TRAIN, VALIDATION

@@ -1,0 +1,1 @@
+"""Hyperparameters: folds, trials, and the studies that keep them."""
