@@ -55,7 +55,7 @@ def test_what_a_fold_learns_from_is_known_before_its_measured_rows_begin(
             assert not set(ground.clusters[fold.learn]) & set(ground.clusters[fold.measure])
     for earlier, after in pairwise(folds):
         assert ground.dates[earlier.measure].max() < ground.dates[after.measure].min()
-        assert apart or set(earlier.learn) < set(after.learn)
+        assert apart or set(earlier.learn) <= set(after.learn), "with a gap between short and long months they may be equal"
 
 
 @given(customers=st.integers(60, 300), rows=st.integers(1, 4), wanted=st.integers(2, 5), stratify=st.booleans(), seed=st.integers(-3, 9))
