@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -55,7 +56,20 @@ def _linear(weights: np.ndarray, offset: np.ndarray, symbols: Sequence[Symbol], 
         elif isinstance(symbol, Coded):
             levels[j] += weight[:, None] * symbol.table
     total = np.asarray(offset, dtype=np.float64) + present.sum(axis=1)
-    return Linear(mean, np.zeros(count), per_unit, absent - present, levels, total, finish)
+    gaps, fill = absent - present, np.zeros(count)
+    for j, value in _filled(symbols).items():
+        fill[j], gaps[:, j] = value - mean[j], 0.0
+    return Linear(mean, fill, per_unit, gaps, levels, total, finish)
+
+
+def _filled(symbols: Sequence[Symbol]) -> dict[int, float]:
+    """Numbers that a NULL is simply taken for, by feature: what an imputer without an indicator fills in.
+
+    Told so, and not as a weight of their gaps, they need not be asked for at every row.
+    """
+    times = Counter(symbol.feature for symbol in symbols)
+    alone = [symbol for symbol in symbols if isinstance(symbol, Number) and times[symbol.feature] == 1 and symbol.factor]
+    return {symbol.feature: symbol.centre + (symbol.null - symbol.offset) / symbol.factor for symbol in alone}
 
 
 def _answers_null(symbol: Symbol, feature: Feature) -> None:
