@@ -12,7 +12,7 @@ from foretable.forms.contributions import contribution_graph
 from foretable.forms.evaluate import answer
 from foretable.forms.graph import onnx_of
 from foretable.registry.signature import Feature
-from foretable.train.estimators.families import FitInput
+from foretable.train.estimators.fitting import FitInput
 from foretable.train.estimators.trees import TreeFit, fit_trees
 
 

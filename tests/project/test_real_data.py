@@ -17,7 +17,8 @@ from foretable.errors import LabelLeak
 from foretable.registry.signature import encode_table
 from foretable.session import Session
 from foretable.train import TrainingReport
-from foretable.train.estimators.families import FitInput, fitter
+from foretable.train.estimators.families import fitter
+from foretable.train.estimators.fitting import FitInput
 from foretable.train.features import infer_features
 from foretable.train.judge.metrics import RANK, ranking
 

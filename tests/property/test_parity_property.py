@@ -17,7 +17,8 @@ from foretable.forms import Finish, Form, store
 from foretable.forms.evaluate import answer, apply_finish
 from foretable.forms.graph import onnx_of
 from foretable.registry.signature import Feature, Signature, encode_table
-from foretable.train.estimators.families import FitInput, fitter
+from foretable.train.estimators.families import fitter
+from foretable.train.estimators.fitting import FitInput
 from foretable.train.features import infer_features
 from foretable.train.parity import TOLERANCE
 from foretable.train.probes import extreme_rows, probe_rows

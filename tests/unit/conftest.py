@@ -30,7 +30,8 @@ def tree_graph(width: int) -> bytes:
     from foretable.forms import Finish
     from foretable.forms.graph import onnx_of
     from foretable.registry.signature import Feature
-    from foretable.train.estimators.families import FitInput, fitter
+    from foretable.train.estimators.families import fitter
+    from foretable.train.estimators.fitting import FitInput
 
     random = np.random.default_rng(0)
     x = random.normal(size=(2000, width))

@@ -20,7 +20,8 @@ from foretable.forms.graph import onnx_of
 from foretable.progress import Listener, Progress
 from foretable.registry.signature import SegmentThresholds, Signature
 from foretable.train.estimators.calibration import calibrate
-from foretable.train.estimators.families import Fit, Fitter, fitter
+from foretable.train.estimators.families import fitter
+from foretable.train.estimators.fitting import Fit, Fitter
 from foretable.train.judge.judgement import Judgement, judge
 from foretable.train.prepare import Prepared
 from foretable.train.result import Trained, Trial

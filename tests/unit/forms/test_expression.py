@@ -244,7 +244,8 @@ def test_trees_reach_the_leaves_of_the_reference(model: tuple[Trees, Signature],
 @pytest.mark.parametrize("family", ["XGBoost", "RandomForest"])
 def test_a_trained_ensemble_answers_as_its_own_code_does(family: str) -> None:
     import foretable as ft
-    from foretable.train.estimators.families import FitInput, fitter
+    from foretable.train.estimators.families import fitter
+    from foretable.train.estimators.fitting import FitInput
 
     features = (Feature("a", "number"), Feature("b", "number"), Feature("plan", "category", ("basic", "gold")))
     rng = np.random.default_rng(3)

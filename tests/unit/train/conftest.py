@@ -13,7 +13,7 @@ import pytest
 
 import foretable as ft
 from foretable.registry.signature import Feature
-from foretable.train.estimators.families import FitInput
+from foretable.train.estimators.fitting import FitInput
 from foretable.train.training_set import TrainingSet
 
 KEYS = ("customer_id", "month")

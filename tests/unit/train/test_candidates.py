@@ -22,7 +22,7 @@ from foretable.forms import Finish
 from foretable.forms.graph import onnx_of
 from foretable.progress import Progress, silent
 from foretable.registry.signature import Feature
-from foretable.train.estimators.families import FitInput
+from foretable.train.estimators.fitting import FitInput
 from foretable.train.estimators.linear import fit_logistic
 from foretable.train.estimators.trees import fit_trees
 from foretable.train.features import read_rows

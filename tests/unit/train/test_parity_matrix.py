@@ -15,7 +15,8 @@ from foretable.forms import Finish, store
 from foretable.forms.evaluate import apply_finish
 from foretable.forms.graph import onnx_of
 from foretable.registry.signature import Feature, Signature, encode_table
-from foretable.train.estimators.families import FitInput, fitter
+from foretable.train.estimators.families import fitter
+from foretable.train.estimators.fitting import FitInput
 from foretable.train.features import infer_features
 from foretable.train.parity import check_parity
 from foretable.train.training_set import TrainingSet

@@ -18,7 +18,8 @@ from foretable.forms.evaluate import answer
 from foretable.forms.graph import onnx_of
 from foretable.registry import add_version, promote
 from foretable.registry.signature import Feature, SegmentThresholds, Signature, encode
-from foretable.train.estimators.families import FitInput, fitter
+from foretable.train.estimators.families import fitter
+from foretable.train.estimators.fitting import FitInput
 from foretable.train.result import Parity, Trained
 from foretable.train.training_set import TrainingSet
 from foretable.udf import connect, explain

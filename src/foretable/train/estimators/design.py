@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foretable.forms.evaluate import read_columns, slots
 from foretable.forms.form import FIRST_SLOT, NULL_SLOT, Column
 from foretable.train.estimators.encoding import cross_fitted, indicator, mean_table, places, targets
-
-if TYPE_CHECKING:
-    from foretable.train.estimators.families import FitInput
+from foretable.train.estimators.fitting import FitInput
 
 
 @dataclass(frozen=True, eq=False)

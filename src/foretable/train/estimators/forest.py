@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from foretable.forms.evaluate import read_columns
 from foretable.forms.form import Column, Finish, Link, Tree, Trees, floor32
 from foretable.train.estimators.design import tree_columns
+from foretable.train.estimators.fitting import FitInput
 from foretable.train.estimators.trees import directions
-
-if TYPE_CHECKING:
-    from foretable.train.estimators.families import FitInput
 
 DEFAULTS: Mapping[str, Any] = {"n_estimators": 200, "max_depth": 12, "min_samples_leaf": 5}
 """Deep enough to rank well; without bounds a forest of 200 trees on 100,000 rows has millions of leaves."""

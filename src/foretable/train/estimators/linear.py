@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from foretable.forms.form import Finish, Linear, Link
 from foretable.registry.signature import Feature
 from foretable.train.estimators.design import Design, centred, linear_design, weights_of_slots
-
-if TYPE_CHECKING:
-    from foretable.train.estimators.families import FitInput
+from foretable.train.estimators.fitting import FitInput
 
 LOGISTIC: Mapping[str, Any] = {"C": 1.0, "l1_ratio": 0.0, "max_iter": 200, "tol": 1e-6}
 LEAST_SQUARES: Mapping[str, Any] = {"alpha": 0.0, "l1_ratio": 0.0, "max_iter": 2000, "tol": 1e-6}

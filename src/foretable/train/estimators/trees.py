@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +14,7 @@ from foretable.forms.evaluate import read_columns
 from foretable.forms.form import Column, Finish, Link, Trees
 from foretable.train.estimators.booster import LINKS, base_of, learner_of, trees_of
 from foretable.train.estimators.design import tree_columns
-
-if TYPE_CHECKING:
-    from foretable.train.estimators.families import FitInput
+from foretable.train.estimators.fitting import FitInput
 
 DEFAULTS: Mapping[str, Any] = {
     "n_estimators": 200,

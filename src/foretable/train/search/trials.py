@@ -12,7 +12,7 @@ import numpy as np
 from foretable.declare.model import Model
 from foretable.forms.evaluate import apply_finish
 from foretable.train.estimators.calibration import calibrate
-from foretable.train.estimators.families import FitInput, Fitter
+from foretable.train.estimators.fitting import FitInput, Fitter
 from foretable.train.judge.measures import point
 from foretable.train.prepare import Prepared
 from foretable.train.search.folds import Fold

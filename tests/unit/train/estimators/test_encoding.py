@@ -17,7 +17,8 @@ from foretable.forms import Finish, Linear, Trees, evaluate
 from foretable.registry.signature import Feature
 from foretable.train.estimators.design import linear_design, tree_columns
 from foretable.train.estimators.encoding import SMOOTHING, cross_fitted, mean_table, targets
-from foretable.train.estimators.families import FitInput, fitter
+from foretable.train.estimators.families import fitter
+from foretable.train.estimators.fitting import FitInput
 
 Given = Callable[..., FitInput]
 PLAN = (Feature("plan", "category", ("a", "b", "c")),)

@@ -15,7 +15,8 @@ from foretable.declare.candidates import Candidate
 from foretable.errors import DeclarationError, TrainingError
 from foretable.forms import Column, Finish, Form, Trees, evaluate, store
 from foretable.registry.signature import Feature, Task
-from foretable.train.estimators.families import Fit, FitInput, fitter
+from foretable.train.estimators.families import fitter
+from foretable.train.estimators.fitting import Fit, FitInput
 
 Given = Callable[..., FitInput]
 FEATURES = (
