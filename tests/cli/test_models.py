@@ -99,6 +99,54 @@ def test_show_tells_everything(call, root):
     assert call(root, "models", "show", "churn", "--json").json()["version"] == 1
 
 
+def test_segments_stand_below_each_other(call, root):
+    """Ten columns beside each other read as nothing: one table by split, one by segment, one of groups, one of their gaps."""
+    from foretable.train.result import Evaluation
+
+    made = _made()
+    parts = [("all", 300), ("latest", 90), *((f"region={number}", 50 + number) for number in range(11)), ("gender=F", 140)]
+    found = [
+        Evaluation("test", part, metric, 0.8, 0.7, 0.9, rows)
+        for part, rows in parts
+        for metric in ("brier", "log_loss", "pr_auc", "roc_auc")
+    ]
+    found += [Evaluation(split, "all", "roc_auc", 0.85, 0.8, 0.9, 300) for split in ("validation", "train")]
+    found += [
+        Evaluation("test", "gender=F", "selection_rate", 0.3, 0.2, 0.4, 140),
+        Evaluation("test", "gender", "selection_rate_gap", 0.1, 0.0, 0.2, 300),
+    ]
+    with connect(root / "warehouse.duckdb") as connection:
+        made.added(connection, evaluations=tuple(found))
+    out = call(root, "models", "show", "churn@4").out
+    heads = [line.split() for line in out.splitlines()]
+    for head in (
+        "metric test validation train",
+        "segment rows roc_auc pr_auc log_loss",
+        "group rows selection_rate tpr fpr calibration_error",
+    ):
+        assert head.split() in heads, out
+    assert ["region=10", "60", *["0.800", "[0.700,", "0.900]"] * 3] in heads
+    assert "region=2" not in out, "the smallest of a column are left to --json"
+    assert "3 more segments with: foretable models show churn@4 --json" in out
+    assert ["gender", "0.100", "[0.000,", "0.200]"] in heads
+    assert max(map(len, out.splitlines())) < 140
+
+
+def test_a_model_that_is_not_declared_is_listed_by_the_metric_of_its_gate(call, root):
+    """Alphabetically, brier would come first."""
+    from foretable.train.result import Evaluation
+
+    found = tuple(Evaluation("test", "all", metric, 0.8, 0.7, 0.9, 300) for metric in ("brier", "log_loss", "roc_auc"))
+    with connect(root / "warehouse.duckdb") as connection:
+        made = _made().added(connection, evaluations=found)
+        connection.execute("UPDATE foretable.model_versions SET model = 'elsewhere' WHERE version = ?", [made.version])
+        connection.execute("UPDATE foretable.evaluations SET model = 'elsewhere' WHERE version = ?", [made.version])
+    assert "roc_auc 0.800" in call(root, "models", "elsewhere").out
+    with connect(root / "warehouse.duckdb") as connection:
+        connection.execute("""UPDATE foretable.model_versions SET lineage = '{"gate": {"metric": "log_loss"}}' WHERE model = 'elsewhere'""")
+    assert "log_loss 0.800" in call(root, "models", "elsewhere").out
+
+
 def test_diff_tells_what_is_otherwise(call, root):
     done = call(root, "models", "diff", "churn@champion", "churn@2")
     assert done.code == 0, done.err

@@ -13,6 +13,7 @@ from foretable.cli import console, report, workspace
 from foretable.cli.app import app
 from foretable.cli.models_names import Reference
 from foretable.cli.options import Json, OptionalModel
+from foretable.declare.judge import METRICS_OF
 from foretable.errors import UnknownName, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 VERSIONS = """
 SELECT v.model, v.version, v.candidate, v.created_at, v.row_count, v.training_set, v.as_of_from, v.as_of_to,
-    v.parameters, v.parent, v.executor, coalesce(v.origin, 'trained') AS origin, coalesce(v.tags, []) AS tags, v.notes,
+    v.parameters, v.parent, v.executor, v.signature ->> '$.task' AS task, v.lineage ->> '$.gate.metric' AS gate_metric,
+    coalesce(v.origin, 'trained') AS origin, coalesce(v.tags, []) AS tags, v.notes,
     (SELECT string_agg(a.alias, ', ' ORDER BY a.alias) FROM foretable.model_aliases AS a
      WHERE a.model = v.model AND a.version = v.version) AS alias,
     (SELECT count(*) FROM foretable.findings AS f WHERE f.model = v.model AND f.version = v.version AND f.severity = 'refused') AS refusals
@@ -170,7 +172,8 @@ def _versions(connection: duckdb.DuckDBPyConnection, model: str | None) -> list[
 def _gated(session: Session, version: Mapping[str, Any]) -> tuple[str, Any, Any, Any]:
     declared = session.project.models.get(version["model"])
     metrics = version["metrics"]
-    name = declared.gate.metric if declared and declared.gate.metric in metrics else next(iter(metrics), "")
+    asked = [declared.gate.metric if declared else "", version["gate_metric"], *METRICS_OF.get(version["task"], ())]
+    name = next((metric for metric in asked if metric in metrics), "")
     found = metrics.get(name, {})
     return name, found.get("value"), found.get("low"), found.get("high")
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from foretable.cli import console, report, workspace
 from foretable.cli.models_list import models
 from foretable.cli.models_names import Reference, Second
 from foretable.cli.options import Json
+from foretable.declare.judge import FAIRNESS, METRICS_OF
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,7 +22,12 @@ if TYPE_CHECKING:
     from foretable.train.result import Evaluation
 
 SPLITS = ("test", "validation", "train")
+ALL = "all"
+MAIN = 3
+"""Metrics shown of a segment."""
 WORDS_SHOWN = 8
+SEGMENTS_SHOWN = 8
+"""Values of one column."""
 
 
 @models.command()
@@ -110,7 +117,7 @@ def _shown(version: Version, facts: Mapping[str, Any]) -> None:
             console.say(f"  {name + ':':<13} {value}")
     console.heading("features")
     console.table(["feature", "kind", "values"], [[f.name, f.kind, _some(f.vocabulary)] for f in signature.features], limit=None)
-    _metrics(facts["evaluations"])
+    _metrics(version, facts["evaluations"])
     _findings(facts["findings"])
     _lineage(version)
 
@@ -123,25 +130,49 @@ def _parity(parity: Mapping[str, Any]) -> str:
 
 def _some(values: Sequence[str]) -> str:
     """The first values of a vocabulary, and how many more there are."""
-    more = f", … {len(values) - WORDS_SHOWN:,} more" if len(values) > WORDS_SHOWN else ""
+    more = f", … {len(values) - WORDS_SHOWN:,} more (--json has all)" if len(values) > WORDS_SHOWN else ""
     return ", ".join(repr(value) for value in values[:WORDS_SHOWN]) + more
 
 
-def _metrics(evaluations: Sequence[Mapping[str, Any]]) -> None:
-    if not evaluations:
-        return
-    parts = list(dict.fromkeys((each["split"], each["segment"]) for each in evaluations))
-    parts.sort(key=lambda part: (SPLITS.index(part[0]) if part[0] in SPLITS else len(SPLITS), part[1] != "all", part[1]))
-    whole = [part for part in parts if part[1] == "all"]
-    console.heading("metrics, with 95 % intervals")
-    for columns in (whole, [part for part in parts if part[1] != "all"]):
-        found = {(each["metric"], each["split"], each["segment"]): _figure(each) for each in evaluations}
-        names = list(dict.fromkeys(each["metric"] for each in evaluations if (each["split"], each["segment"]) in columns))
-        headings = [split if segment == "all" else f"{split}: {segment}" for split, segment in columns]
-        if columns:
-            console.table(
-                ["metric", *headings], [[name, *(found.get((name, *part), "") for part in columns)] for name in names], limit=None
-            )
+def _metrics(version: Version, evaluations: Sequence[Mapping[str, Any]]) -> None:
+    found = {(each["split"], each["segment"], each["metric"]): each for each in evaluations}
+    splits = [split for split in SPLITS if any(key[:2] == (split, ALL) for key in found)]
+    names = dict.fromkeys(metric for _, segment, metric in found if segment == ALL)
+    if splits:
+        console.heading("metrics, with 95 % intervals")
+        rows = [[name, *(_figure(found.get((split, ALL, name))) for split in splits)] for name in names]
+        console.table(["metric", *splits], rows, limit=None)
+    gate = str((version.lineage or {}).get("gate", {}).get("metric", ""))
+    main = list(dict.fromkeys((*([gate] if gate in names else []), *METRICS_OF[version.signature.task])))[:MAIN]
+    of_test = {key[1:]: each for key, each in found.items() if key[0] == SPLITS[0] and key[1] != ALL}
+    shown = _by_segment("segments of the test rows", "segment", of_test, main)
+    shown |= _by_segment("groups of the test rows", "group", of_test, FAIRNESS)
+    shown |= _gaps(of_test)
+    hidden = len({segment for segment, _ in of_test} - shown)
+    if hidden:
+        console.say(f"{console.count(hidden, 'more segment')} with: foretable models show {version} --json")
+
+
+def _by_segment(title: str, what: str, found: Mapping[tuple[str, str], Mapping[str, Any]], metrics: Sequence[str]) -> set[str]:
+    """Segments below each other, those of one column together, the largest first; which of them are shown."""
+    sizes = {segment: each["row_count"] for (segment, metric), each in found.items() if metric == metrics[0]}
+    by_size = sorted(sizes, key=lambda name: (name.partition("=")[0], -sizes[name], name))
+    names = [name for _, group in groupby(by_size, lambda name: name.partition("=")[0]) for name in islice(group, SEGMENTS_SHOWN)]
+    if names:
+        console.heading(title)
+        rows = [[name, sizes[name], *(_figure(found.get((name, metric))) for metric in metrics)] for name in names]
+        console.table([what, "rows", *metrics], rows, limit=None)
+    return set(names)
+
+
+def _gaps(found: Mapping[tuple[str, str], Mapping[str, Any]]) -> set[str]:
+    """The greatest differences between groups of a column."""
+    columns = list(dict.fromkeys(segment for segment, metric in found if metric == f"{FAIRNESS[0]}_gap"))
+    if columns:
+        console.heading("greatest gaps between groups")
+        rows = [[name, *(_figure(found.get((name, f"{measure}_gap"))) for measure in FAIRNESS)] for name in columns]
+        console.table(["column", *FAIRNESS], rows, limit=None)
+    return set(columns)
 
 
 def _figure(each: Mapping[str, Any] | None) -> str:
