@@ -102,7 +102,7 @@ def fairness(
                 metric = f"{measure}_{GAP}" if position == len(names) else measure
                 found.append(Evaluation("test", name, metric, value, low, high, rows))
     small = [name for name, enough in zip(names, judged, strict=True) if not enough]
-    return tuple(found), (*_small(column, small), *_limits(gate, column, found, int(judged.sum())))
+    return tuple(found), tuple(_findings(gate, column, found, small, int(judged.sum())))
 
 
 def _prepare(
@@ -137,18 +137,20 @@ def _intervals(prepared: Groups, judged: np.ndarray, seed: int) -> tuple[np.ndar
     return values.reshape(shape), low.reshape(shape), high.reshape(shape)
 
 
-def _small(column: str, names: list[str]) -> list[Finding]:
-    if not names:
-        return []
-    message = f"{', '.join(names)}: fewer than {LEAST_OF_A_CLASS} test rows of a class, so the group is shown and not judged"
-    return [Finding("fairness", "warning", message, column, {"groups": names})]
-
-
-def _limits(gate: Gate, column: str, found: list[Evaluation], judged: int) -> list[Finding]:
-    """What the gate's limits say of the gaps."""
+def _findings(gate: Gate, column: str, found: list[Evaluation], small: list[str], judged: int) -> list[Finding]:
+    """Groups that are not judged, and what the gate's limits say of the others; in one sentence where nothing is left to compare."""
+    evidence = {"groups": small} if small else {}
+    few = f"{', '.join(small)}: fewer than {LEAST_OF_A_CLASS} test rows of a class"
     if judged < 2:
-        message = f"{judged} group of {column} is large enough to be judged, so nothing can be compared"
-        return [Finding("fairness", "refused" if gate.fairness else "warning", message, column)]
+        alone = f"{judged} group{'' if judged else 's'} of {column} large enough to be judged, so nothing can be compared"
+        message = f"{alone} ({few})" if small else alone
+        return [Finding("fairness", "refused" if gate.fairness else "warning", message, column, evidence)]
+    aside = [Finding("fairness", "warning", f"{few}, so the group is shown and not judged", column, evidence)] if small else []
+    return aside + _limits(gate, column, found)
+
+
+def _limits(gate: Gate, column: str, found: list[Evaluation]) -> list[Finding]:
+    """What the gate's limits say of the gaps."""
     gaps = {evaluation.metric: evaluation for evaluation in found if evaluation.segment == column}
     findings = []
     for measure, limit in gate.fairness.items():

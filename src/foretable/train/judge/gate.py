@@ -12,6 +12,7 @@ from foretable.train.judge.bootstrap import dense, interval, repeats_for, replic
 from foretable.train.judge.measures import CHANCE, NAMES, figures
 from foretable.train.result import Evaluation, Finding, GateDecision
 
+NO_BETTER = "no better than chance"
 _WORDS = {"roc_auc": "ROC-AUC", "spearman": "Spearman"}
 
 
@@ -32,7 +33,7 @@ def first_version(gate: Gate, chance: Evaluation, why: str = "") -> GateDecision
     found = f"{_WORDS[chance.metric]} {chance.value:.3f} [{low:.3f}, {high:.3f}] on {chance.row_count:,} held-out rows"
     if low > dict(CHANCE.values())[chance.metric]:
         return GateDecision(True, f"{first} better than chance: {found}", gate.metric)
-    return GateDecision(False, f"no better than chance: {found}", gate.metric)
+    return GateDecision(False, f"{NO_BETTER}: {found}", gate.metric)
 
 
 def compare(
@@ -121,7 +122,7 @@ def calibration(gate: Gate, evaluations: Sequence[Evaluation]) -> tuple[Finding,
 
 
 def within_limits(decision: GateDecision, findings: Sequence[Finding]) -> GateDecision:
-    """Turn a decision down where a finding is ``refused``, with every such reason.
+    """Turn a decision down where a finding is ``refused``, with every such reason, each once.
 
     Parameters
     ----------
@@ -130,8 +131,11 @@ def within_limits(decision: GateDecision, findings: Sequence[Finding]) -> GateDe
     findings
         All of the version: of the checks, chance, calibration and fairness.
     """
-    refused = [finding.message for finding in findings if finding.severity == "refused"]
+    refused = [finding for finding in findings if finding.severity == "refused"]
     if not refused:
         return decision
-    reasons = refused if decision.accepted else [decision.reason, *refused]
+    known = not decision.accepted and decision.reason.startswith(NO_BETTER)
+    reasons = [finding.message for finding in refused if not (known and finding.check == "chance")]
+    if not decision.accepted:
+        reasons.insert(0, decision.reason)
     return replace(decision, accepted=False, reason="; ".join(reasons))

@@ -108,6 +108,17 @@ def test_one_group_cannot_be_compared() -> None:
     assert [f.severity for f in judged(y, p, alone, {"tpr": 0.1})[1]] == ["refused"], "a limit that cannot be shown is not kept"
 
 
+def test_one_group_besides_small_ones_is_told_once() -> None:
+    y, p, _ = world()
+    gender = np.array(["F"] * 2960 + ["X"] * 40)
+    for limits, severity in ({}, "warning"), ({"tpr": 0.1}, "refused"):
+        (finding,) = judged(y, p, gender, limits)[1]
+        assert (finding.severity, finding.evidence) == (severity, {"groups": ["gender=X"]})
+        assert finding.message == (
+            "1 group of gender large enough to be judged, so nothing can be compared (gender=X: fewer than 30 test rows of a class)"
+        )
+
+
 def test_rows_of_one_entity_are_one_piece_of_evidence() -> None:
     y, p, gender = world(300, 1.0)
     copies = np.repeat(np.arange(300), 10)

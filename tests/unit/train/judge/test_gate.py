@@ -117,5 +117,14 @@ def test_a_refused_finding_turns_a_decision_down_with_every_reason() -> None:
     assert within_limits(failed, refused).reason == "worse; tpr differs; off"
 
 
+def test_chance_is_given_as_a_reason_once() -> None:
+    unclear = first_version(Gate("roc_auc"), Evaluation("test", "all", "roc_auc", 0.52, 0.48, 0.56, 300))
+    chance, leak = Finding("chance", "refused", "no better than chance: roc_auc 0.520"), Finding("leak", "refused", "leaks")
+    assert within_limits(unclear, [chance]).reason == unclear.reason
+    assert within_limits(unclear, [chance, leak]).reason == f"{unclear.reason}; leaks"
+    assert within_limits(GateDecision(True, "better", "roc_auc", 0.1, 0.05, 0.2), [chance]).reason == chance.message
+    assert within_limits(GateDecision(False, "worse", "roc_auc", -0.1, -0.2, 0.0), [chance]).reason == f"worse; {chance.message}"
+
+
 def test_lower_is_better_for_errors_alone() -> None:
     assert {metric for _, metric in ASKED if not Gate(metric).higher_is_better} == LOWER_IS_BETTER
