@@ -166,6 +166,10 @@ class Model:
         other = self.second_label
         if other is None:
             return
+        from foretable.declare.tables import Label
+
+        if not isinstance(other, Label):
+            self._refuse(f"model {self.name}: second_label={getattr(other, 'name', other)!r} is no label", "give what @ft.label made")
         said = f"model {self.name}: second label {other.name}"
         keys = [each.entity.keys if each.entity else () for each in (self.label, other)]
         if keys[0] != keys[1]:
