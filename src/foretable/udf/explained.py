@@ -121,6 +121,8 @@ def readable(numbers: np.ndarray) -> pa.Array:
 
 def _text(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if pa.types.is_boolean(array.type):
+        return pc.if_else(array, "yes", "no")
     return array if pa.types.is_string(array.type) else array.cast(pa.string())
 
 

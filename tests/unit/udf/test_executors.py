@@ -160,7 +160,7 @@ def test_reasons_are_the_contributions_largest_first(open_warehouse, executor, t
         texts = {each["feature"]: (each["value"], each["reason"]) for each in all_}
         assert texts["spend"] == (str(at % 200), f"{at % 200} spent")
         assert texts["visits"] == (str(at % 7), f"visits is {at % 7}")
-        assert texts["gold"] == (("true", "gold is true") if at % 2 == 0 else ("false", "gold is false"))
+        assert texts["gold"] == (("yes", "gold is yes") if at % 2 == 0 else ("no", "gold is no"))
         assert texts["plan"] == ("abz"[at % 3], "the plan")
 
 
