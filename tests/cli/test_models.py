@@ -198,7 +198,8 @@ WRONG = [
     (["import", "model", "nowhere.foretable"], 2, "cannot be read"),
     (["import", "model", "pyproject.toml"], 1, "is refused"),
     (["import", "models", "x"], 2, "models"),
-    (["register", "churn", "nowhere.onnx"], 2, "does not say what its columns are"),
+    (["register", "churn", "nowhere.onnx"], 2, "cannot be read"),
+    (["register", "churn", "pyproject.toml"], 2, "does not say what its columns are"),
 ]
 
 

@@ -26,6 +26,7 @@ def foreign_graph(model: str, task: Task, path: Path, signature: Mapping[str, An
     WarehouseError
         The file is no plain model of that signature.
     """
+    content = _content(path)
     if signature is None:
         said = '{"features": [{"name": "spend", "kind": "number"}, …]} in the order of its columns'
         hint = f"give --signature FILE, which holds {said}; in Python, signature="
@@ -35,13 +36,6 @@ def foreign_graph(model: str, task: Task, path: Path, signature: Mapping[str, An
     if contract.task != task:
         raise UsageError(f"the signature is of a {contract.task}, model {model} is a {task}", where=str(path), hint="give another file")
     try:
-        size = path.stat().st_size
-        content = path.read_bytes() if size <= MOST_BYTES else b""
-    except OSError as error:
-        raise UsageError(f"it cannot be read: {error.strerror}", where=str(path), hint="name an ONNX file") from None
-    if size > MOST_BYTES:
-        raise WarehouseError(f"the ONNX file is refused: it has {size:,} bytes", where=str(path), hint="export a smaller model")
-    try:
         onnx = as_kept(content, contract)
         inspect(onnx, len(contract.features))
         check_rowwise(contract, onnx, golden_rows(contract), str(path))
@@ -49,6 +43,17 @@ def foreign_graph(model: str, task: Task, path: Path, signature: Mapping[str, An
         error.where = str(path)
         raise
     return contract, onnx
+
+
+def _content(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        content = path.read_bytes() if size <= MOST_BYTES else b""
+    except OSError as error:
+        raise UsageError(f"it cannot be read: {error.strerror}", where=str(path), hint="name an ONNX file") from None
+    if size > MOST_BYTES:
+        raise WarehouseError(f"the ONNX file is refused: it has {size:,} bytes", where=str(path), hint="export a smaller model")
+    return content
 
 
 def as_kept(onnx: bytes, signature: Signature) -> bytes:

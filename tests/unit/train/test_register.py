@@ -149,7 +149,7 @@ def test_what_cannot_be_taken_over_is_refused_and_nothing_is_registered(project,
         (simple(numbers.rename(columns={"spend_90d": "spend"}), rows["churned"]), "fitted to 'spend'"),
         (simple(numbers, np.where(rows["churned"] == 1, "yes", "no")), "tells no, yes apart"),
         (simple(), "."),
-        ("not an estimator.onnx", "does not say what its columns are"),
+        ("nowhere.onnx", "cannot be read"),
         (42, "."),
     ]
     for estimator, message in cases:
@@ -213,6 +213,7 @@ def test_a_file_is_refused_before_anything_is_written(project, tmp_path):
         (file, {**SIGNATURE, "colour": "red"}, UsageError, "'colour' is no part"),
         (cut, SIGNATURE, WarehouseError, "refused"),
         (tmp_path / "nowhere.onnx", SIGNATURE, UsageError, "cannot be read"),
+        (tmp_path / "nowhere.onnx", None, UsageError, "cannot be read"),
         (tmp_path, SIGNATURE, UsageError, "cannot be read"),
     ]
     for path, signature, error, message in cases:
