@@ -49,6 +49,12 @@ def test_sql_for_a_database(call, built, tmp_path, dialect):
     assert "customer_id" in [column.lower() for column in read.named_selects]
 
 
+def test_a_table_of_another_database_needs_not_be_known_here(call, built):
+    done = call(built, "export", "model", "churn@2", "--dialect", "snowflake", "--table", "shop.features.nope")
+    assert done.code == 0
+    assert "NOPE" in done.out
+
+
 def test_the_query_of_duckdb_runs_as_it_stands(call, built):
     text = call(built, "export", "model", "churn@2", "--dialect", "duckdb").out
     rows = call(built, "sql", text, "--json").json()
@@ -63,6 +69,7 @@ def test_the_query_of_duckdb_runs_as_it_stands(call, built):
         (["chrun", "--dialect", "spark"], 1, "did you mean 'churn'?"),
         (["churn@99", "--dialect", "spark"], 1, "99"),
         (["churn", "--dialect", "spark", "--table", "raw.orders"], 1, "table raw.orders has no column 'orders_90d'"),
+        (["churn", "--dialect", "duckdb", "--table", "features.customer_order"], 1, "did you mean 'features.customer_orders'?"),
         (["churn", "--install", "--dialect", "spark"], 2, "--install and --dialect spark at once"),
         (["churn", "--install", "--output", "x.sql"], 2, "--install and --output at once"),
         (["churn", "--table", "features.customer_orders"], 2, "--table is for SQL"),

@@ -139,7 +139,14 @@ def _query(connection: duckdb.DuckDBPyConnection, project: Project, found: Versi
     check_size(form, str(found))
     name = table or _features(project, found.model)
     features = [feature.name for feature in found.signature.features]
-    kept = _columns(connection, name) or features
+    there = _columns(connection, name)
+    known = {*project.tables, *project.sources}
+    if not there and dialect == "duckdb" and name not in known:
+        raise UnknownName(
+            f"no table is called {name}",
+            hint=f"{nearest(name, known)}; a table of another database is read with its --dialect",
+        )
+    kept = there or features
     missing = [feature for feature in features if feature.lower() not in {column.lower() for column in kept}]
     if missing:
         raise UnknownName(f"table {name} has no column {missing[0]!r}, which {found} reads", hint=nearest(missing[0], kept))
