@@ -38,7 +38,7 @@ def test_settings_that_mean_nothing_are_told_with_their_place(options: dict[str,
 
 @pytest.mark.parametrize("other", ["training.left", ft.ref("clean.customers"), 3])
 def test_a_second_label_is_a_label(other: Any) -> None:
-    with pytest.raises(DeclarationError, match="model left: second_label=.* is no label") as caught:
+    with pytest.raises(DeclarationError, match=r"model left: second_label=.* is no label") as caught:
         ft.Model("left", label=left, features=[ft.ref("clean.customers")], candidates=[ft.LogisticRegression()], second_label=other)
     assert caught.value.hint == "give what @ft.label made"
 
