@@ -49,7 +49,9 @@ def test_a_model_lives(call, built):
     described = call(built, "sql", "DESCRIBE MODEL loyal", "--json").json()
     assert [(row["column"], row["role"]) for row in described] == [("orders", "input"), ("quiet", "input"), ("back", "label")]
     assert "is declared already" in sql(call, built, LOYAL.replace("MODEL", "MODEL IF NOT EXISTS"))
-    sql(call, built, LOYAL.replace("CREATE MODEL", "CREATE OR REPLACE MODEL").replace("seed = 3", "seed = 4"))
+    again = call(built, "sql", "--write", LOYAL.replace("CREATE MODEL", "CREATE OR REPLACE MODEL").replace("seed = 3", "seed = 4"))
+    assert again.code == 3, "the same model is not better than itself"
+    assert "loyal@2 is not champion" in again.err
     assert models(call, built)["loyal"]["versions"] == 2
     assert "seed = 4" in (built / FILE).read_text()
     rows_of = "SELECT count(*) AS orders, 9 AS quiet FROM raw.orders"
@@ -96,13 +98,30 @@ REFUSED = {
 @pytest.mark.parametrize("text", REFUSED, ids=range(len(REFUSED)))
 def test_refused_with_a_cure(call, first_run, text):
     root = first_run[0]
-    before = sorted(path for path in (root / "sql").rglob("*.sql"))
+    before = sorted((root / "sql").rglob("*"))
     done = call(root, "sql", "--write", text)
     problem, hint = REFUSED[text]
     assert done.code in (1, 2)
     assert problem in done.err
     assert hint in done.err
-    assert sorted(path for path in (root / "sql").rglob("*.sql")) == before
+    assert sorted((root / "sql").rglob("*")) == before
+
+
+def test_a_model_that_the_gate_refuses_ends_with_3_and_stays(call, built):
+    """As ``train`` does; the hash of a key tells nothing about who comes back."""
+    query = LOYAL.replace("MODEL loyal", "MODEL noise").partition(" AS\nSELECT")[0]
+    text = (
+        f"{query} AS SELECT customer_id, hash(customer_id) % 1000 AS drawn, "
+        "CAST(hash(customer_id + 77) % 2 AS INTEGER) AS back FROM raw.orders GROUP BY customer_id"
+    )
+    done = call(built, "sql", "--write", text)
+    assert done.code == 3, done.err
+    assert "sql/models/noise.sql: noise@1 is not champion: no better than chance" in done.err
+    assert done.err.count("no better than chance") == 1
+    assert "foretable promote noise@1" in done.err
+    assert "nothing was written" not in done.err
+    assert (built / "sql/models/noise.sql").read_text() == f"{text};\n"
+    assert (models(call, built)["noise"]["versions"], models(call, built)["noise"]["champion"]) == (1, None)
 
 
 def test_only_with_write(call, first_run):

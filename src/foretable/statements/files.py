@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,14 +31,19 @@ class Change:
     path: Path
     before: str | None
     after: str
+    folders: tuple[Path, ...] = ()
+    """Those that are made for the file, the innermost first."""
 
     def write(self) -> None:
         """Bring the file to its new text, at once or not at all."""
         _put(self.path, self.after or None)
 
     def take_back(self) -> None:
-        """Bring the file to its old text."""
+        """Bring the file to its old text; folders that were made for it go, unless there is something else in them by now."""
         _put(self.path, self.before)
+        with suppress(OSError):
+            for folder in self.folders:
+                folder.rmdir()
 
 
 def _put(path: Path, text: str | None) -> None:
@@ -104,7 +110,8 @@ def added(path: Path, statement: Statement) -> Change:
         open_at = [found.stop for found in last if found.end == found.stop]
         whole = f"{before[: open_at[0]]};{before[open_at[0] :]}" if open_at else before
         start = f"{whole.rstrip()}\n\n"
-    return Change(path, before, f"{start}{_comment(statement)}{statement.text};\n")
+    folders = tuple(folder for folder in path.parents if not folder.exists())
+    return Change(path, before, f"{start}{_comment(statement)}{statement.text};\n", folders)
 
 
 def replaced(place: Place, statement: Statement) -> Change:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from foretable.compile import compile_project
 from foretable.compile.graph import Graph
 from foretable.declare.project import Project
-from foretable.errors import DeclarationError, ForetableError, UnknownName, nearest
+from foretable.errors import DeclarationError, ForetableError, PromotionRefused, UnknownName, nearest
 from foretable.run import install_macros, prepare
 from foretable.statements.change import Work, compiled, nothing_written
 from foretable.statements.files import Change, added, model_file_for, place_of, removed, replaced
@@ -17,13 +17,22 @@ from foretable.statements.outcome import Outcome
 from foretable.statements.read import CreateModel, DescribeModel, DropModel, ShowModels
 from foretable.statements.show import near, pattern
 
+if TYPE_CHECKING:
+    from foretable.train.result import TrainingReport
+
 HAS_MODELS = "SELECT 1 FROM duckdb_views() WHERE database_name = current_database() AND schema_name = 'foretable' AND view_name = 'models'"
 MODELS = "SELECT model, champion, challenger, versions, last_trained_at FROM foretable.models"
 COLUMNS = ("model", "task", "label", "champion", "challenger", "versions", "last_trained_at", "declared")
 
 
 def create_model(work: Work, asked: CreateModel) -> Outcome:
-    """Write the declaration to its file, and train the model; the gate says whether it may become champion."""
+    """Write the declaration to its file, and train the model; the gate says whether it may become champion.
+
+    Raises
+    ------
+    PromotionRefused
+        The gate refuses the version; the file and the version stay.
+    """
     name = asked.header.name
     before = work.project.models.get(name)
     if before is not None and asked.header.if_not_exists:
@@ -38,24 +47,27 @@ def create_model(work: Work, asked: CreateModel) -> Outcome:
     graph = compiled(work, change)
     change.write()
     try:
-        told = _trained(work, graph, name)
+        report = _trained(work, graph, name)
     except BaseException as error:
         change.take_back()
         nothing_written(error)
         raise
-    file = work.near(change.path)
-    return _done(name, f"{file}: {told}", str(file))
+    file, version = work.near(change.path), f"{name}@{report.best.version}"
+    if not report.gate.accepted:
+        refused = any(finding.severity == "refused" for finding in (*report.findings, *report.best.trained.findings))
+        force = " --force --reason WHY" if refused else ""
+        hint = f"{file} and the version stay; promote it all the same: foretable promote {version}{force}"
+        raise PromotionRefused(f"{version} is not champion: {report.gate.reason}", where=str(file), hint=hint)
+    return _done(name, f"{file}: {version} is champion: {report.gate.reason}", str(file))
 
 
-def _trained(work: Work, graph: Graph, name: str) -> str:
-    """What training came to."""
+def _trained(work: Work, graph: Graph, name: str) -> TrainingReport:
     from foretable.train import train_model
 
     prepare(work.connection, graph)
     report = train_model(work.connection, graph, name, trials=work.project.config.trials, listen=work.listen)
     install_macros(work.connection, graph)  # one that calls the model may have waited for it
-    place = "is champion" if report.gate.accepted else "is not champion"
-    return f"{name}@{report.best.version} {place}: {report.gate.reason}"
+    return report
 
 
 def drop_model(work: Work, asked: DropModel) -> Outcome:

@@ -64,6 +64,19 @@ def test_a_file_with_nothing_left_goes(place):
     assert change.path.exists()
 
 
+@pytest.mark.parametrize("other", [False, True])
+def test_folders_made_for_a_file_go_with_it_unless_they_are_used(tmp_path, other):
+    (tmp_path / "kept").mkdir()
+    change = added(tmp_path / "kept" / "sql" / "clean" / "a.sql", one("CREATE DYNAMIC TABLE clean.a AS SELECT 1 AS x"))
+    change.write()
+    assert change.path.exists()
+    if other:
+        (tmp_path / "kept" / "sql" / "mine.sql").touch()
+    change.take_back()
+    assert [path.name for path in (tmp_path / "kept").rglob("*")] == (["sql", "mine.sql"] if other else [])
+    assert (tmp_path / "kept").exists()
+
+
 def test_options_are_rewritten_where_they_stand_and_added_before_as(place):
     change = with_options(place("clean.a"), {"grain": "hour", "target_lag": "'5 minutes'"})
     assert change.after == FILE.replace("TARGET_LAG = '1 day' AS", "TARGET_LAG = '5 minutes' GRAIN = hour AS")
