@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,10 @@ ALIKE = 0.9
 SAMPLE = 4_000
 WARNED = 0.01
 """Share of the held-out rows that could be told apart."""
+SINGULAR = 0.005
+"""Share of the training rows, those that agree in everything left out, up to which a value is hardly anybody else's."""
+COPIES = "figures on held-out rows flatter; drop the copies, or split by whom they are about"
+STATES = "their values are those of many others, so they may well be states that are shared, and no copies"
 
 
 def duplicates(examined: Examined, identifying: Collection[str] = ()) -> list[Finding]:
@@ -32,7 +36,9 @@ def duplicates(examined: Examined, identifying: Collection[str] = ()) -> list[Fi
 
     Rows of the same entity may look alike from date to date. Rows whose values are common ones, such as all zeros of those who
     did nothing, agree by nature and are not counted: a row needs at least three continuous columns, none of which follows from
-    another, with values rare enough to tell rows apart. Columns that are ``identifying`` are not looked at: a copy has its own.
+    another, with values rare enough to tell rows apart. That is a warning where three of these values are hardly anybody
+    else's, so that chance does not bring them together; a note where they are coarse ones that many rows share. Columns that
+    are ``identifying`` are not looked at: a copy has its own.
     """
     compared = [position for position, feature in enumerate(examined.features) if feature.name not in identifying]
     telling = _telling(examined)
@@ -42,22 +48,25 @@ def duplicates(examined: Examined, identifying: Collection[str] = ()) -> list[Fi
     rows, size = np.concatenate([examined.learned, examined.held])[:, compared], len(examined.train)
     rounded = _rounded(rows)
     enough = _surprise(rounded[:, columns], size) > np.log10(size) + SURPRISE
-    seen, total = _seen(examined, _hashed(rounded)) & enough, int(enough.sum())
-    if seen.sum() <= WARNED * total:
-        return []
-    return [_finding(examined, np.flatnonzero(seen), int((_seen(examined, _hashed(rows)) & seen).sum()), total)]
+    hashes = _hashed(rounded)
+    seen, exact, total = _seen(examined, hashes) & enough, _seen(examined, _hashed(rows)), int(enough.sum())
+    copies = seen & (_singular(rounded[:, columns], hashes, size) >= LEAST_COLUMNS)
+    if copies.sum() > WARNED * total:
+        return [_finding(examined, np.flatnonzero(copies), int((exact & copies).sum()), total, "warning", COPIES)]
+    if seen.sum() > WARNED * total:
+        return [_finding(examined, np.flatnonzero(seen), int((exact & seen).sum()), total, "note", STATES)]
+    return []
 
 
-def _finding(examined: Examined, rows: np.ndarray, exact: int, total: int) -> Finding:
+def _finding(examined: Examined, rows: np.ndarray, exact: int, total: int, severity: Literal["warning", "note"], meaning: str) -> Finding:
     keys = [examined.key(int(examined.others[row])) for row in rows[:NAMED]]
     share = len(rows) / total
     message = (
         f"{len(rows):,} of {total:,} held-out rows that can be told apart ({share:.1%}) agree with a training row of another key "
-        f"in every feature to {DIGITS} digits, {exact:,} of them exactly, such as {keys[0]}: figures on held-out rows flatter; "
-        "drop the copies, or split by whom they are about"
+        f"in every feature to {DIGITS} digits, {exact:,} of them exactly, such as {keys[0]}: {meaning}"
     )
     evidence: dict[str, Any] = {"rows": len(rows), "exact": exact, "of": total, "share": share, "examples": keys}
-    return Finding("duplicates", "warning", message, "", evidence)
+    return Finding("duplicates", severity, message, "", evidence)
 
 
 def _telling(examined: Examined) -> list[int]:
@@ -97,6 +106,24 @@ def _surprise(rounded: np.ndarray, size: int) -> np.ndarray:
         digits -= np.log10(share)
         rare += share <= 1 / CONTINUOUS * 2
     return np.where(rare >= LEAST_COLUMNS, digits, 0.0)
+
+
+def _singular(rounded: np.ndarray, hashes: np.ndarray, size: int) -> np.ndarray:
+    """In how many columns a held-out row has a value that hardly any training row has but those that agree with it in everything.
+
+    Coarse columns that hang together make rows alike without a copy: whoever has one of the values has the others, too.
+    """
+    alike, found = _held_by(hashes, size), np.zeros(len(rounded) - size, dtype=int)
+    for column in rounded.T:
+        found += _held_by(column, size) - alike <= SINGULAR * size
+    return found
+
+
+def _held_by(values: np.ndarray, size: int) -> np.ndarray:
+    """How many of the training rows, which come first, have the value of each held-out row."""
+    _, codes = np.unique(values, return_inverse=True)
+    found: np.ndarray = np.bincount(codes[:size], minlength=codes.max() + 1)[codes[size:]]
+    return found
 
 
 def _hashed(matrix: np.ndarray) -> np.ndarray:

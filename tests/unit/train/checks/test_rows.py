@@ -80,6 +80,27 @@ def test_rows_that_are_alike_by_nature_are_no_copies(sheet: Sheet, columns: Call
     assert duplicates(sheet(columns(random), left(random))) == []
 
 
+def test_coarse_states_that_hang_together_are_a_note(sheet: Sheet) -> None:
+    """One of 600 states decides all six columns, none of which follows from another: much agrees, and nothing was copied."""
+    random = np.random.default_rng(1)
+    states, drawn = random.integers(0, 60, (600, 6)), random.integers(0, 600, ROWS)
+    columns = {f"s{at}": states[drawn, at] for at in range(6)}
+    (finding,) = duplicates(sheet(columns, left(random)))
+    assert finding.severity == "note"
+    assert finding.evidence["share"] > 0.5
+    assert "no copies" in finding.message and "flatter" not in finding.message
+
+
+def test_rows_that_were_drawn_many_times_are_copies(sheet: Sheet) -> None:
+    """As oversampling makes them: a value is common only among the copies themselves."""
+    random = np.random.default_rng(1)
+    drawn = random.integers(0, 100, ROWS)
+    (finding,) = duplicates(
+        sheet({name: each[drawn] for name, each in measures(random).items()} | {"e": random.normal(size=ROWS)[drawn]}, left(random))
+    )
+    assert finding.severity == "warning"
+
+
 @pytest.mark.parametrize(("count", "expected"), [(2, 0), (3, 1)])
 def test_three_columns_are_needed_to_tell_rows_apart(sheet: Sheet, count: int, expected: int) -> None:
     random = np.random.default_rng(1)
