@@ -163,7 +163,7 @@ class Model:
 
     def _check_second_label(self) -> None:
         """Only outcomes of the same keys within the same time can be compared."""
-        other = self.second_label
+        other: Any = self.second_label
         if other is None:
             return
         from foretable.declare.tables import Label
