@@ -10,6 +10,8 @@ from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.generators.duckdb import DuckDBGenerator
 
+from foretable.errors import ForetableError
+
 DIALECT = "duckdb"
 _OWN_TYPE = DuckDBGenerator.TRANSFORMS[exp.DataType]
 _OWN_TYPES = {exp.DType.ARRAY, exp.DType.TIME, exp.DType.TIMETZ, exp.DType.TIMESTAMPTZ}
@@ -20,6 +22,14 @@ class Spliced(exp.Expression, exp.Query):
     """A query made of text that stays as it is (``exp.Var``) and of trees between; see ``compile.spliced``."""
 
     arg_types = {"expressions": True}  # noqa: RUF012
+
+
+try:
+    Spliced(expressions=[])
+except TypeError as error:
+    raise ForetableError(
+        f"sqlglot is installed in its compiled form, in which its trees cannot be extended: {error}", hint="pip uninstall sqlglotc"
+    ) from error
 
 
 class Writer(DuckDB):

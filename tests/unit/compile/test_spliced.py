@@ -1,5 +1,7 @@
 """A declared SQL text means in the warehouse what it means in DuckDB."""
 
+import subprocess
+import sys
 from datetime import datetime
 
 import duckdb
@@ -110,3 +112,27 @@ ft.Model("m", label=y, features=[a], candidates=[ft.LogisticRegression()])
     with pytest.raises(DeclarationError, match=r"clean\.scored hands clean\.orders to a model") as caught:
         inlined(graph, "clean.scored", datetime(2025, 1, 11))
     assert "row by row" in caught.value.hint
+
+
+COMPILED = """
+from sqlglot import exp
+
+def refuse(cls, *args, **kwargs):
+    if not cls.__module__.startswith("sqlglot."):
+        raise TypeError("interpreted classes cannot inherit from compiled")
+    return object.__new__(cls)
+
+exp.Expression.__new__ = refuse
+from foretable.errors import ForetableError
+try:
+    import foretable.sql
+except ForetableError as error:
+    print(error)
+"""
+
+
+def test_a_compiled_sqlglot_is_told_at_once():
+    """Its classes refuse those of others only when one is made, in the middle of compiling a project."""
+    done = subprocess.run([sys.executable, "-c", COMPILED], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("sqlglot is installed in its compiled form")
+    assert "Hint: pip uninstall sqlglotc" in done.stdout
