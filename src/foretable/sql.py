@@ -32,6 +32,16 @@ except TypeError as error:
     ) from error
 
 
+def _apart(text: exp.Literal) -> exp.Expr:
+    """A text with a character that no query can hold, put together of those around it."""
+    nothing = exp.Anonymous(this="chr", expressions=[exp.Literal.number(0)])
+    first, *others = (exp.Literal.string(part) for part in text.this.split("\0"))
+    whole: exp.Expr = first
+    for other in others:
+        whole = exp.DPipe(this=exp.DPipe(this=whole, expression=nothing.copy()), expression=other)
+    return exp.Paren(this=whole)
+
+
 class Writer(DuckDB):
     """DuckDB's dialect, which can also write a spliced query."""
 
@@ -41,6 +51,7 @@ class Writer(DuckDB):
         TRANSFORMS = {  # noqa: RUF012
             **DuckDBGenerator.TRANSFORMS,
             Spliced: lambda self, tree: "".join(self.sql(part) for part in tree.expressions),
+            exp.Literal: lambda self, tree: self.sql(_apart(tree)) if "\0" in tree.this else self.literal_sql(tree),
             exp.DataType: lambda self, tree: _OWN_TYPE(self, tree) if tree.this in _OWN_TYPES else self.datatype_sql(tree),
         }
 

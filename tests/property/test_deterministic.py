@@ -3,7 +3,7 @@
 import math
 
 import duckdb
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from foretable.compile.deterministic import deterministic
@@ -88,6 +88,7 @@ def test_ties_are_broken_by_values_alone(text, size, seed, random):
 @SETTINGS
 @given(queries(), st.integers(1, 60), st.integers(0, 10**6))
 def test_without_ties_it_says_what_was_written(text, size, seed):
+    assume("mode(" not in text)  # of values that all differ, each is as frequent as the others
     completed = render(deterministic(spliced(text), SCHEMAS, {}))
     rows = rows_of(size, seed, ties=False)
     with duckdb.connect() as connection:

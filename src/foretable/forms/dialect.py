@@ -7,6 +7,7 @@ import re
 from sqlglot import exp
 
 from foretable import sql
+from foretable.errors import UsageError
 from foretable.forms.expression_parts import choose, number
 
 DIALECTS = ("duckdb", "snowflake", "bigquery", "postgres", "spark")
@@ -25,9 +26,17 @@ def written(query: exp.Expr, dialect: str) -> str:
         As DuckDB would be asked.
     dialect
         One of ``DIALECTS``. In Snowflake names of lower-case letters are those that are written without quotes there.
+
+    Raises
+    ------
+    UsageError
+        A text of the model holds the character NUL, which that database cannot write.
     """
     if dialect == sql.DIALECT:
         return sql.render(query)
+    for literal in query.find_all(exp.Literal):
+        if "\0" in literal.this:
+            raise UsageError(f"the text {literal.this!r} cannot be written in {dialect}", hint="rename that value where the column is made")
     if dialect == "snowflake":
         query = query.transform(_upper)
     return query.transform(_bounded).sql(dialect=dialect)
