@@ -70,7 +70,8 @@ def _called(graph: Graph) -> dict[str, str]:
     """The functions of aliases, such as ``predict_churn__challenger``, that tables call, with the type of their answer."""
     models, answers = graph.project.models, {}
     for compiled in graph.tables.values():
-        for name in sorted(calls(render(compiled.query))) if compiled.aliases else []:
+        beside = any("@" in alias for alias in compiled.aliases)  # to write a query out costs more than a wave without news
+        for name in sorted(calls(render(compiled.query))) if beside else []:
             found = called_model(name, models)
             if found is not None and f"{found.model}@{found.alias}" in compiled.aliases:
                 answers[name] = answer_type(found.kind, models[found.model].task)

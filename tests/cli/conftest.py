@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,3 +74,15 @@ def built(first_run: tuple[Path, Ended], tmp_path: Path) -> Path:
     root = tmp_path / "mine"
     shutil.copytree(first_run[0], root, symlinks=True)
     return root
+
+
+@pytest.fixture(scope="session")
+def made() -> Any:
+    """The versions that the unit tests of the registry make: their ``conftest``, as a module."""
+    path = Path(__file__).parents[1] / "unit" / "registry" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("registry_versions", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault("registry_versions", module)
+    spec.loader.exec_module(module)
+    return module

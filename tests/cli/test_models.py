@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,25 +12,13 @@ from foretable.udf import connect
 from foretable.warehouse import ensure_catalog
 
 
-def _made() -> Any:
-    """The versions that the unit tests of the registry make."""
-    path = Path(__file__).parents[1] / "unit" / "registry" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("registry_versions", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault("registry_versions", module)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
-def stocked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stocked(tmp_path_factory: pytest.TempPathFactory, made: Any) -> Path:
     """A warehouse with three versions of churn: 1 is champion, 3 was refused by a check."""
     from foretable.registry import promote
     from foretable.train.result import Finding
 
     path = tmp_path_factory.mktemp("stocked") / "warehouse.duckdb"
-    made = _made()
     with connect(path) as connection:
         ensure_catalog(connection)
         made.added(connection)
@@ -99,11 +85,10 @@ def test_show_tells_everything(call, root):
     assert call(root, "models", "show", "churn", "--json").json()["version"] == 1
 
 
-def test_segments_stand_below_each_other(call, root):
+def test_segments_stand_below_each_other(call, root, made):
     """Ten columns beside each other read as nothing: one table by split, one by segment, one of groups, one of their gaps."""
     from foretable.train.result import Evaluation
 
-    made = _made()
     parts = [("all", 300), ("latest", 90), *((f"region={number}", 50 + number) for number in range(11)), ("gender=F", 140)]
     found = [
         Evaluation("test", part, metric, 0.8, 0.7, 0.9, rows)
@@ -132,15 +117,15 @@ def test_segments_stand_below_each_other(call, root):
     assert max(map(len, out.splitlines())) < 140
 
 
-def test_a_model_that_is_not_declared_is_listed_by_the_metric_of_its_gate(call, root):
+def test_a_model_that_is_not_declared_is_listed_by_the_metric_of_its_gate(call, root, made):
     """Alphabetically, brier would come first."""
     from foretable.train.result import Evaluation
 
     found = tuple(Evaluation("test", "all", metric, 0.8, 0.7, 0.9, 300) for metric in ("brier", "log_loss", "roc_auc"))
     with connect(root / "warehouse.duckdb") as connection:
-        made = _made().added(connection, evaluations=found)
-        connection.execute("UPDATE foretable.model_versions SET model = 'elsewhere' WHERE version = ?", [made.version])
-        connection.execute("UPDATE foretable.evaluations SET model = 'elsewhere' WHERE version = ?", [made.version])
+        version = made.added(connection, evaluations=found)
+        connection.execute("UPDATE foretable.model_versions SET model = 'elsewhere' WHERE version = ?", [version.version])
+        connection.execute("UPDATE foretable.evaluations SET model = 'elsewhere' WHERE version = ?", [version.version])
     assert "roc_auc 0.800" in call(root, "models", "elsewhere").out
     with connect(root / "warehouse.duckdb") as connection:
         connection.execute("""UPDATE foretable.model_versions SET lineage = '{"gate": {"metric": "log_loss"}}' WHERE model = 'elsewhere'""")

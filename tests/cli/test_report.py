@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -18,24 +17,12 @@ from foretable.warehouse import ensure_catalog
 WRITTEN = "published/reports/churn_v1.html"
 
 
-def _made() -> Any:
-    """The versions that the unit tests of the registry make."""
-    path = Path(__file__).parents[1] / "unit" / "registry" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("registry_versions", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault("registry_versions", module)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
-def stocked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stocked(tmp_path_factory: pytest.TempPathFactory, made: Any) -> Path:
     """A warehouse with four versions of churn, the first of them champion, the last one a regression."""
     from foretable.registry import promote
 
     path = tmp_path_factory.mktemp("stocked") / "warehouse.duckdb"
-    made = _made()
     with connect(path) as connection:
         ensure_catalog(connection)
         made.added(connection)

@@ -18,7 +18,6 @@ from foretable.compile.typed import PLACE, TABLE
 Bounds = Mapping[str, tuple[exp.Expr, ...]]
 """Columns of a source whose rows count only from a moment on, in lower case, with such moments."""
 
-_Found = list[tuple[Base, Bounds]]
 _ZONELESS = ("DATE", "TIMESTAMP")
 _BARRIERS = ("group", "having", "qualify", "distinct", "windows", "limit", "offset")
 
