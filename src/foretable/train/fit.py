@@ -72,7 +72,7 @@ def fit_candidate(
     return Trained(
         candidate=candidate.name,
         parameters=parameters,
-        signature=_signature(model, prepared, judged),
+        signature=judged_signature(model, prepared.signature, judged),
         artifacts=artifacts,
         executor=_executor(model, form, artifacts),
         evaluations=judged.evaluations,
@@ -139,18 +139,23 @@ def _finish(model: Model, fit: Fit, prepared: Prepared) -> Finish:
     return calibrate(model.calibration, fit.raw(prepared.matrix[rows]), prepared.outcome[rows], fit.link)
 
 
-def _signature(model: Model, prepared: Prepared, judged: Judgement) -> Signature:
-    """The contract, with the thresholds that were set for this candidate."""
+def judged_signature(model: Model, signature: Signature, judged: Judgement) -> Signature:
+    """The contract, with the thresholds that were set for a candidate."""
     own, by = judged.threshold.by_segment, model.threshold.by if isinstance(model.threshold, Value) else None
     segments = SegmentThresholds(by, tuple(sorted(own.items()))) if by and own else None
-    return replace(prepared.signature, threshold=judged.threshold.threshold, by_segment=segments)
+    return replace(signature, threshold=judged.threshold.threshold, by_segment=segments)
 
 
 def _artifacts(model: Model, fit: Fit, form: Form, width: int) -> dict[str, bytes]:
     """The bytes to keep, by kind."""
-    kept = {"onnx": onnx_of(form, width), "form": store.to_bytes(form), "explain": contribution_graph(form, width)}
+    kept = plain_artifacts(form, width)
     booster = fit.booster() if model.executor == "booster" else None
     return kept if booster is None else {**kept, "booster": booster}
+
+
+def plain_artifacts(form: Form, width: int) -> dict[str, bytes]:
+    """What is made of a form alone: the graph, its plain numbers, its contributions."""
+    return {"onnx": onnx_of(form, width), "form": store.to_bytes(form), "explain": contribution_graph(form, width)}
 
 
 def _executor(model: Model, form: Form, artifacts: Mapping[str, bytes]) -> str:

@@ -14,22 +14,19 @@ import pyarrow as pa
 
 from foretable.declare.model import Model
 from foretable.errors import TrainingError, UnknownName, nearest
-from foretable.forms import store
-from foretable.forms.contributions import contribution_graph
 from foretable.forms.form import Form, Linear
-from foretable.forms.graph import onnx_of
 from foretable.progress import Listener, Progress, silent
 from foretable.refresh.fingerprint import declaration_fingerprint
 from foretable.registry import add_version, champion, promote
-from foretable.registry.signature import SegmentThresholds, Signature
 from foretable.registry.together import together
 from foretable.train.challenge import decide
 from foretable.train.checks import ordered
 from foretable.train.checks.second_label import second_label
 from foretable.train.estimators.convert import convert, features_of, native
 from foretable.train.features import ARROW, read_rows
+from foretable.train.fit import judged_signature, plain_artifacts
 from foretable.train.foreign import foreign_graph, graph_answers
-from foretable.train.judge.judgement import Judgement, judge
+from foretable.train.judge.judgement import judge
 from foretable.train.lineage import lineage_of
 from foretable.train.matched import columns as columns_of
 from foretable.train.matched import with_classes, with_features
@@ -100,9 +97,7 @@ def register_estimator(
     form, classes = convert(estimator, columns)
     inputs = features_of(columns)
     prepared, notes = with_classes(with_features(prepared, inputs, data), classes, type(estimator).__name__)
-    width = len(inputs)
-    artifacts = {"onnx": onnx_of(form, width), "form": store.to_bytes(form), "explain": contribution_graph(form, width)}
-    answer = native(estimator, columns)
+    artifacts, answer = plain_artifacts(form, len(inputs)), native(estimator, columns)
     trained = _trained(model, prepared, _named(estimator), artifacts, answer, _executor(form), notes, unseen)
     return _registered(connection, graph, model, training, data, prepared, trained, started, listen)
 
@@ -198,14 +193,8 @@ def _trained(
     with steady():
         judged = judge(model, prepared, answer)
     findings = (UNSEEN if unseen else SEEN, *judged.findings)
-    signature = _signature(model, prepared.signature, judged)
+    signature = judged_signature(model, prepared.signature, judged)
     return Trained(candidate, {}, signature, artifacts, executor, judged.evaluations, (), answer, notes, judged.curves, findings)
-
-
-def _signature(model: Model, signature: Signature, judged: Judgement) -> Signature:
-    own, by = judged.threshold.by_segment, getattr(model.threshold, "by", None)
-    segments = SegmentThresholds(by, tuple(sorted(own.items()))) if by and own else None
-    return replace(signature, threshold=judged.threshold.threshold, by_segment=segments)
 
 
 def _registered(
