@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from foretable.decide import Action as Action
     from foretable.decide import decision as decision
     from foretable.decide import profit_curve as profit_curve
+    from foretable.declare.baselines import BuyTillYouDie as BuyTillYouDie
+    from foretable.declare.baselines import CellMeans as CellMeans
+    from foretable.declare.baselines import LastPeriod as LastPeriod
     from foretable.declare.candidates import LinearRegression as LinearRegression
     from foretable.declare.candidates import LogisticRegression as LogisticRegression
     from foretable.declare.candidates import RandomForest as RandomForest
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from foretable.udf.connect import connect as connect
 
 _HOMES = {
+    "foretable.declare.baselines": ("BuyTillYouDie", "CellMeans", "LastPeriod"),
     "foretable.declare.candidates": ("LinearRegression", "LogisticRegression", "RandomForest", "XGBoost", "among", "between"),
     "foretable.declare.clock": ("as_of", "last"),
     "foretable.declare.entity": ("Entity",),
@@ -64,9 +68,12 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __version__ = "0.1.0"
 __all__ = [
     "Action",
+    "BuyTillYouDie",
+    "CellMeans",
     "Entity",
     "EntitySplit",
     "Gate",
+    "LastPeriod",
     "LinearRegression",
     "LogisticRegression",
     "Model",

@@ -63,7 +63,7 @@ def scoring_query(declared: ScoringTable, columns_of: Callable[[str], Columns]) 
 def _answers(declared: ScoringTable, keys: tuple[str, ...], row: str) -> list[exp.Expr]:
     """The columns that the model adds: its answer and version, those of the shadow, the reasons."""
     model = declared.model
-    output = f"{model.name}_{OUTPUTS[model.task]}"
+    output = declared.output or f"{model.name}_{OUTPUTS[model.task]}"
     answer, version = _call("predict", model, row), _version(model)
     reasons = _call("explain", model, row)
     for alias, (low, high) in _ranges(declared.traffic).items():

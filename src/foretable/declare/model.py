@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from foretable.declare.baselines import Baseline
 from foretable.declare.candidates import Candidate
 from foretable.declare.judge import FAIRNESS, METRICS_OF, EntitySplit, Gate, TimeSplit, Value
 from foretable.declare.origin import Origin, caller, collect
@@ -74,6 +75,14 @@ class Model:
         ``classification`` (labels 0 and 1), ``multiclass`` or ``regression``.
     second_label
         Another definition of the same outcome, compared with ``label`` row by row when the model is trained; it changes no model.
+    intervals
+        Share of outcomes that the interval of a predicted number is to hold, such as 0.9: ``predict_<model>_interval(row)``.
+    baselines
+        What a practitioner would do without a model, measured beside it on the same rows; of a regression.
+    training_set
+        Name of the table that it learns from; by default ``training.<name>``.
+    rows
+        The most rows that it learns from and is judged on: of more, whole entities are drawn by a hash of their key.
     """
 
     name: str
@@ -98,6 +107,10 @@ class Model:
     executor: Literal["onnx", "booster"] = "onnx"
     task: Literal["classification", "multiclass", "regression"] = "classification"
     second_label: Label | None = None
+    intervals: float | None = None
+    baselines: Sequence[Baseline] = ()
+    training_set: str = ""
+    rows: int = 1_000_000
     description: str = ""
     origin: Origin = field(default_factory=caller, repr=False)
 
@@ -134,6 +147,12 @@ class Model:
 
     def _check_task(self) -> None:
         """Settings that only some tasks have."""
+        if self.task != "regression" and (self.intervals is not None or self.baselines):
+            self._refuse(f"model {self.name}: intervals= and baselines= are for predicted numbers", "leave them out")
+        if self.intervals is not None and not 0 < self.intervals < 1:
+            self._refuse(
+                f"model {self.name}: intervals={self.intervals} is no share of outcomes", "give a number between 0 and 1, such as 0.9"
+            )
         if self.task != "classification":
             for name in ("weights", "calibration"):
                 if getattr(self, name) is not None and not (name == "weights" and self.task == "multiclass"):
@@ -144,7 +163,7 @@ class Model:
             self._refuse(f"model {self.name}: stratify= is for classes", "leave it out")
         if self.gate.fairness and not self.sensitive:
             self._refuse(f"model {self.name}: the gate has fairness limits, but no column is sensitive", "add sensitive=[…]")
-        for name in ("folds", "trials"):
+        for name in ("folds", "trials", "rows"):
             if getattr(self, name) < 1:
                 self._refuse(f"model {self.name}: {name}={getattr(self, name)} leaves nothing to measure on", "give 1 or more")
         self._check_threshold()
@@ -189,4 +208,5 @@ class Model:
     def aside(self) -> tuple[str, ...]:
         """Columns that the training set has besides the inputs: those that rows are evaluated by."""
         by = [self.threshold.by] if isinstance(self.threshold, Value) and self.threshold.by else []
-        return tuple(dict.fromkeys((*self.segments, *self.sensitive, *by)))
+        compared = (column for baseline in self.baselines for column in baseline.columns)
+        return tuple(dict.fromkeys((*self.segments, *self.sensitive, *by, *compared)))

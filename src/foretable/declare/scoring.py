@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from foretable.declare.freshness import Grain, Initialize, RefreshMode
 from foretable.declare.origin import caller
-from foretable.declare.tables import DynamicTable, Rows
+from foretable.declare.tables import DynamicTable, Options, Rows
 from foretable.errors import DeclarationError
 
 if TYPE_CHECKING:
@@ -30,6 +29,9 @@ class ScoringTable(DynamicTable):
         The table whose rows are scored; by default the model's own feature views, joined on the entity's key.
     keep
         Columns of the scored rows that are carried along.
+    output
+        What the column of predictions is called; by default ``<model>_probability``, ``_label`` or ``_prediction``. With intervals,
+        their ends are ``<output>_low`` and ``<output>_high``.
     shadow
         An alias whose version scores every row as well, in columns of its own; NULL while it names none.
     traffic
@@ -42,6 +44,7 @@ class ScoringTable(DynamicTable):
     model: Model
     over: Rows | None = None
     keep: Sequence[str] = ()
+    output: str = ""
     shadow: str = ""
     traffic: Mapping[str, float] = field(default_factory=dict)
     reasons: int = 0
@@ -76,14 +79,11 @@ def scoring_table(
     model: Model,
     over: Rows | None = None,
     keep: Sequence[str] = (),
+    output: str = "",
     shadow: str = "",
     traffic: Mapping[str, float] | None = None,
     reasons: int = 0,
-    target_lag: str = "1 day",
-    grain: Grain = "day",
-    refresh_mode: RefreshMode = "AUTO",
-    initialize: Initialize = "ON_CREATE",
-    history: str | None = None,
+    **options: Unpack[Options],
 ) -> ScoringTable:
     """Declare a table of predictions: ``ft.scoring_table("predictions.churn", model=churn, keep=["plan"])``.
 
@@ -95,15 +95,12 @@ def scoring_table(
         model=model,
         over=over,
         keep=tuple(keep),
+        output=output,
         shadow=shadow,
         traffic=traffic or {},
         reasons=reasons,
         entity=getattr(over, "entity", None) or model.label.entity,
-        target_lag=target_lag,
-        grain=grain,
-        refresh_mode=refresh_mode,
-        initialize=initialize,
-        history=history,
         description=f"Predictions of model {model.name}.",
         origin=caller(),
+        **options,
     )

@@ -42,6 +42,9 @@ class Source:
         Columns that never change once written. With ``time``, only these and the key are visible.
     file
         Parquet, CSV or JSON files (a path or a glob, relative to the project) that the table is read from.
+    query
+        With ``file``: a SELECT in DuckDB's SQL over a table ``file`` that gives the source's rows, such as
+        ``SELECT CustomerID AS customer_id, InvoiceDate AS ordered_at FROM file``. So a file in another shape becomes the source.
     sparse
         An event source in which no news is no outage (tickets, sign-ups): it does not hold back the clock.
     max_staleness
@@ -66,6 +69,7 @@ class Source:
     valid: tuple[str, str] | None = None
     fixed: Sequence[str] | None = None
     file: str | None = None
+    query: str = ""
     sparse: bool = False
     max_staleness: str | None = None
     feed: FeedKind = "fingerprint"
@@ -82,6 +86,12 @@ class Source:
         if self.valid and len(self.valid) != 2:
             raise DeclarationError(
                 f"source {self.name}: valid takes two columns", where=str(self.origin), hint='write valid=("valid_from", "valid_to")'
+            )
+        if self.query and self.file is None:
+            raise DeclarationError(
+                f"source {self.name}: query= needs file=",
+                where=str(self.origin),
+                hint="of a table in the warehouse, declare a dynamic table",
             )
         self._check_staleness()
         self._check_feed()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from foretable.declare.clock import interval
 from foretable.declare.entity import Entity
@@ -64,6 +64,15 @@ class DynamicTable(Rows):
         ``up``; a run or refresh builds it only when it is selected by name.
     history
         How long the former versions of its rows are kept, in ``<name>_history``: ``"90 days"``; None keeps none.
+    own_pace
+        A reference table, such as cut-points: the schedule refreshes it when its own target lag has run out, and not
+        because a table that reads it is due; the reader takes what is there.
+    online
+        Whether every wave copies its rows to the online store, for look-ups by key; needs an entity.
+    owner
+        Who answers for it: a person or a team.
+    tags
+        Words to find it by.
     """
 
     entity: Entity | None = None
@@ -74,6 +83,10 @@ class DynamicTable(Rows):
     refresh_mode: RefreshMode = "AUTO"
     initialize: Initialize = "ON_CREATE"
     history: str | None = None
+    own_pace: bool = False
+    online: bool = False
+    owner: str = ""
+    tags: Sequence[str] = ()
     description: str = ""
 
     def __post_init__(self) -> None:
@@ -82,6 +95,11 @@ class DynamicTable(Rows):
         if catalog or layer in (SYSTEM, "quarantine"):
             whose = "other files are only read" if catalog else f"layer {layer} is foretable's own"
             raise DeclarationError(f"{self.name} cannot be made: {whose}", where=str(self.origin), hint=f"one of {', '.join(LAYERS[1:-1])}")
+        object.__setattr__(self, "tags", tuple(self.tags))
+        if self.online and self.entity is None:
+            raise DeclarationError(
+                f"{self.name}: online needs an entity", where=str(self.origin), hint="add entity=: rows are looked up by its key"
+            )
         try:
             parse_lag(self.target_lag)
             object.__setattr__(self, "grain", one_of(self.grain, "grain", GRAINS))
@@ -104,8 +122,26 @@ class DynamicTable(Rows):
         return "table"
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
 class FeatureView(DynamicTable):
-    """A query with exactly one row per entity key."""
+    """A query with exactly one row per entity key.
+
+    Versions of a view stand side by side: the first is the table ``features.usage``, ``version=2`` is ``features.usage__v2``.
+    """
+
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.version, int) or self.version < 1:
+            raise DeclarationError(f"{self.name}: version={self.version!r} is no version", where=str(self.origin), hint="write: version=2")
+        if self.version > 1:
+            object.__setattr__(self, "name", f"{self.name}__v{self.version}")
+        super().__post_init__()
+
+    @property
+    def view(self) -> str:
+        """The name that its versions share."""
+        return self.name.removesuffix(f"__v{self.version}")
 
     @property
     def kind(self) -> str:
@@ -175,16 +211,21 @@ def _decorator(build: type[DynamicTable], name: str, **options: Any) -> Callable
     return declare
 
 
-def feature_view(
-    name: str,
-    *,
-    entity: Entity,
-    target_lag: str = "1 day",
-    grain: Grain = "day",
-    refresh_mode: RefreshMode = "AUTO",
-    initialize: Initialize = "ON_CREATE",
-    history: str | None = None,
-) -> Callable[[Define], FeatureView]:
+class Options(TypedDict, total=False):
+    """What any table may say of itself; the words: :class:`DynamicTable`."""
+
+    target_lag: str
+    grain: Grain
+    refresh_mode: RefreshMode
+    initialize: Initialize
+    history: str | None
+    own_pace: bool
+    online: bool
+    owner: str
+    tags: Sequence[str]
+
+
+def feature_view(name: str, *, entity: Entity, version: int = 1, **options: Unpack[Options]) -> Callable[[Define], FeatureView]:
     """Declare a query with exactly one row per key of ``entity``. The options: :class:`DynamicTable`.
 
     Examples
@@ -196,8 +237,7 @@ def feature_view(
     >>> usage.kind, usage.description
     ('feature view', 'One row per customer.')
     """
-    options = {"refresh_mode": refresh_mode, "initialize": initialize, "history": history}
-    return _decorator(FeatureView, name, entity=entity, target_lag=target_lag, grain=grain, **options)
+    return _decorator(FeatureView, name, entity=entity, version=version, **options)
 
 
 def label(
@@ -210,16 +250,6 @@ def label(
     return _decorator(Label, name, entity=entity, horizon=horizon, every=every, start=start)
 
 
-def dynamic_table(
-    name: str,
-    *,
-    entity: Entity | None = None,
-    target_lag: str = "1 day",
-    grain: Grain = "day",
-    refresh_mode: RefreshMode = "AUTO",
-    initialize: Initialize = "ON_CREATE",
-    history: str | None = None,
-) -> Callable[[Define], DynamicTable]:
+def dynamic_table(name: str, *, entity: Entity | None = None, **options: Unpack[Options]) -> Callable[[Define], DynamicTable]:
     """Declare any query that is to be kept fresh, such as a clean layer or a roll-up. The options: :class:`DynamicTable`."""
-    options = {"refresh_mode": refresh_mode, "initialize": initialize, "history": history}
-    return _decorator(DynamicTable, name, entity=entity, target_lag=target_lag, grain=grain, **options)
+    return _decorator(DynamicTable, name, entity=entity, **options)

@@ -8,7 +8,7 @@ import duckdb
 
 from foretable.errors import CatalogTooNew
 
-CATALOG_VERSION = 3
+CATALOG_VERSION = 4
 
 
 def catalog_version(connection: duckdb.DuckDBPyConnection) -> int:
