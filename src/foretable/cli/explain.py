@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from foretable.cli import console
@@ -12,8 +14,9 @@ if TYPE_CHECKING:
     from foretable.refresh import Plan
 
 
-def explained(graph: Graph, planned: Plan, name: str) -> dict[str, Any]:
-    """The mode of a table, why, and what the plan makes of it, as plain data."""
+def explained(graph: Graph, planned: Plan, name: str, refreshed: Mapping[str, datetime]) -> dict[str, Any]:
+    """The mode of a table, why, and what the plan makes of it, as plain data; ``refreshed`` says since when tables are stored."""
+    from foretable.refresh.due import references
     from foretable.sql import render
 
     compiled = graph.tables[name]
@@ -32,6 +35,7 @@ def explained(graph: Graph, planned: Plan, name: str) -> dict[str, Any]:
         },
         "refresh_key": list(found.key),
         "reads": [_read(found, table) for table in dict.fromkeys([*compiled.upstream, *(e.table for e in found.effects)])],
+        "own_pace": [{"table": table, "refreshed_at": refreshed.get(table)} for table in sorted(references(graph, name))],
         "windows": [{"table": edge.effect.table, "time": render(edge.row), "edge": render(edge.moment)} for edge in found.boundaries],
         "volatile": found.volatile,
         "unique": [f"{table} ({', '.join(columns)})" for table, columns in found.unique],
@@ -88,6 +92,10 @@ def show(facts: dict[str, Any]) -> None:
     console.heading("what it reads")
     rows = [[read["table"], "; ".join(read["how"]), ", ".join(read["columns"])] for read in facts["reads"]]
     console.table(["table", "how a change reaches the key", "columns that count"], rows, limit=None)
+    for read in facts["own_pace"]:
+        since = read["refreshed_at"]
+        stored = f"the schedule reads what is stored since {since:%Y-%m-%d %H:%M} UTC" if since else "it is not built yet"
+        console.say(f"{read['table']} is at its own pace: {stored}")
     if facts["windows"]:
         console.heading("when the clock moves, the keys of rows are dirty that one of these edges has passed")
         rows = [[edge["table"], edge["time"], edge["edge"]] for edge in facts["windows"]]

@@ -152,7 +152,9 @@ def _explain(session: Session, name: str, as_of: datetime | None, json: bool) ->
     table = name.lower()
     if table not in session.graph.refreshed:
         raise UnknownName(f"no table is called {name!r}", hint=nearest(table, session.graph.refreshed))
-    facts = explained(session.graph, session.plan([f"+{table}"], as_of=as_of), table)
+    planned = session.plan([f"+{table}"], as_of=as_of)
+    refreshed = dict(session.rows("SELECT name, refreshed_at FROM foretable.tables")[1]) if session.warehouse.is_file() else {}
+    facts = explained(session.graph, planned, table, refreshed)
     if json:
         console.document(facts)
     else:

@@ -14,11 +14,12 @@ from sqlglot.errors import ParseError
 
 from foretable.declare.createmodel import declared_models
 from foretable.declare.entity import Entity
+from foretable.declare.freshness import one_of
 from foretable.declare.model import Model
 from foretable.declare.modelheader import declares_model
 from foretable.declare.origin import Origin
 from foretable.declare.project import Macro
-from foretable.declare.statement import SHAPE, Header, Statement, header, statements
+from foretable.declare.statement import FLAGS, SHAPE, Header, Option, Statement, header, statements
 from foretable.declare.tables import DecisionTable, DynamicTable, FeatureView
 from foretable.errors import DeclarationError, UnknownName, UsageError, nearest
 from foretable.faces import anything, rewritten
@@ -85,7 +86,7 @@ def _quiet() -> Iterator[None]:
 
 def _table(statement: Statement, found: Header, entities: Mapping[str, Entity]) -> DynamicTable:
     _require_query(found, statement.origin)
-    options: dict[str, Any] = {name: option.value for name, option in found.options.items()}
+    options: dict[str, Any] = {name: _value(found.name, name, option) for name, option in found.options.items()}
     entity = options.pop("entity", None)
     if entity is not None and entity.lower() not in entities:
         where = found.options["entity"].where
@@ -98,6 +99,16 @@ def _table(statement: Statement, found: Header, entities: Mapping[str, Entity]) 
         origin=statement.origin,
         **options,
     )
+
+
+def _value(table: str, name: str, option: Option) -> str | bool:
+    """What an option says: TRUE or FALSE, or its text."""
+    if name not in FLAGS:
+        return option.value
+    try:
+        return one_of(option.value, name, ("TRUE", "FALSE")) == "TRUE"
+    except UsageError as error:
+        raise DeclarationError(f"{table}: {error.message}", where=option.where, hint=error.hint) from None
 
 
 def _require_query(found: Header, origin: Origin) -> None:

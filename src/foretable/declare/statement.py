@@ -24,8 +24,11 @@ EXAMPLES: Mapping[str, str] = {
     "refresh_mode": "AUTO",
     "initialize": "ON_CREATE",
     "history": "'90 days'",
+    "own_pace": "TRUE",
 }
 """The options, each with a value as it is written."""
+FLAGS = ("own_pace",)
+"""Those that are TRUE or FALSE."""
 QUERY_STARTS = (TokenType.ALIAS, TokenType.SELECT, TokenType.FROM, TokenType.WITH, TokenType.L_PAREN)
 SHAPE = "CREATE DYNAMIC TABLE layer.name ENTITY = customer TARGET_LAG = '1 hour' AS SELECT …"
 

@@ -101,7 +101,8 @@ class DynamicTable(Rows):
                 f"{self.name}: online needs an entity", where=str(self.origin), hint="add entity=: rows are looked up by its key"
             )
         try:
-            parse_lag(self.target_lag)
+            if parse_lag(self.target_lag).downstream and self.own_pace:
+                raise UsageError("own_pace needs a pace", hint="give target_lag= a length of time or cron, or leave own_pace out")
             object.__setattr__(self, "grain", one_of(self.grain, "grain", GRAINS))
             object.__setattr__(self, "refresh_mode", one_of(self.refresh_mode, "refresh_mode", REFRESH_MODES))
             object.__setattr__(self, "initialize", one_of(self.initialize, "initialize", INITIALIZE))

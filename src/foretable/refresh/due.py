@@ -47,8 +47,9 @@ class Agenda:
     """What is to be refreshed now, and when to look again.
 
     ``due`` holds the tables whose target lag has run out and everything of ours that they are made from, so
-    that all of it is of one moment; upstream first. ``next_wake`` is the first moment at which a table is
-    due that is not due now, None when there is none. ``suspended`` tells what is left out, and why.
+    that all of it is of one moment, but for tables at their own pace and what only those read; upstream first.
+    ``next_wake`` is the first moment at which a table is due that is not due now, None when there is none.
+    ``suspended`` tells what is left out, and why.
     """
 
     due: tuple[str, ...] = ()
@@ -64,12 +65,33 @@ def next_due(graph: Graph, name: str, refreshed_at: datetime) -> datetime | None
     due = _own_due(graph, name, refreshed_at)
     if due is not None:
         return due
-    readers = (_own_due(graph, other, refreshed_at) for other in graph.downstream(name) & set(graph.refreshed))
+    readers = (_own_due(graph, other, refreshed_at) for other in graph.refreshed if name in taken_along(graph, other))
     return min((moment for moment in readers if moment is not None), default=None)
 
 
 def _own_due(graph: Graph, name: str, refreshed_at: datetime) -> datetime | None:
     return parse_lag(graph.tables[name].declared.target_lag).next_due(refreshed_at, graph.project.config.time_zone)
+
+
+def taken_along(graph: Graph, name: str) -> set[str]:
+    """What is brought to one moment with a table: all that it is made from, but for tables at their own pace and what only they read."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        new = {parent for parent in graph.parents(waiting.pop()) if not _own_pace(graph, parent)} - found
+        found |= new
+        waiting.extend(new)
+    return found
+
+
+def references(graph: Graph, name: str) -> set[str]:
+    """The tables at their own pace that a table reads, itself or by way of those that are taken along with it."""
+    parts = {name, *taken_along(graph, name)}
+    return {parent for part in parts for parent in graph.parents(part) if _own_pace(graph, parent)}
+
+
+def _own_pace(graph: Graph, name: str) -> bool:
+    return name in graph.tables and graph.tables[name].declared.own_pace
 
 
 def tried(graph: Graph, name: str) -> str:
@@ -83,8 +105,8 @@ def agenda(graph: Graph, paces: Mapping[str, Pace], now: datetime, select: Colle
 
     A table is due when its target lag has run out since its last refresh, when it was never built, and
     when its definition changed. One that failed is due again when its target lag has run out once more, or at
-    once when a definition was changed; until then, what is made from it waits too. Suspended
-    tables and what is made from them are left out.
+    once when a definition was changed; until then, what is made from it waits too, unless it is at its own pace and
+    what is stored of it can be read. Suspended tables and what is made from them are left out.
 
     Parameters
     ----------
@@ -104,10 +126,12 @@ def agenda(graph: Graph, paces: Mapping[str, Pace], now: datetime, select: Colle
         left_out = name in paused or (select is not None and name not in select)
         moment = None if left_out else _from(graph, name, paces.get(name, Pace()), now)
         if moment is not None:
-            waits = [until for part in {name, *graph.upstream(name)} if (until := holds.get(part)) is not None]
-            starts[name] = max([moment, *waits])
+            along = {name, *taken_along(graph, name)}
+            waits = [until for part in along if (until := holds.get(part)) is not None]
+            unbuilt = [part for part in references(graph, name) if not _is_built(graph, part, paces.get(part, Pace()))]
+            starts[name] = max([moment, *waits, *(starts[part] for part in unbuilt if part in starts)])
     asked = {name for name, moment in starts.items() if moment <= now}
-    taken = asked.union(*(graph.upstream(name) for name in asked))
+    taken = asked.union(*(taken_along(graph, name) for name in asked))
     return Agenda(
         due=tuple(name for name in graph.refreshed if name in taken and (select is None or name in select)),
         next_wake=min((moment for name, moment in starts.items() if moment > now), default=None),
@@ -126,9 +150,14 @@ def _paused(graph: Graph, paces: Mapping[str, Pace]) -> dict[str, str]:
     return paused
 
 
+def _is_built(graph: Graph, name: str, pace: Pace) -> bool:
+    """Whether what is stored of a table is of its definition."""
+    return pace.refreshed_at is not None and pace.definition == graph.tables[name].fingerprint
+
+
 def _from(graph: Graph, name: str, pace: Pace, now: datetime) -> datetime | None:
     """From when on a table is due by itself."""
-    if pace.refreshed_at is None or pace.definition != graph.tables[name].fingerprint:
+    if pace.refreshed_at is None or not _is_built(graph, name, pace):
         return now
     if pace.refreshed_at > now:
         return now  # the machine's clock was set back: that date says nothing

@@ -22,6 +22,7 @@ GIVEN = {
     "INITIALIZE": "'ON_SCHEDULE'",
     "GRAIN": "Hour",
     "HISTORY": "'90 days'",
+    "OWN_PACE": "true",
 }
 
 
@@ -34,19 +35,21 @@ def test_every_option_is_tried():
     assert {name.upper() for name in EXAMPLES} == GIVEN.keys()
 
 
-@pytest.mark.parametrize("order", list(permutations(GIVEN))[::40])
+@pytest.mark.parametrize("order", list(permutations(GIVEN))[::280])
 def test_options_stand_in_any_order(order):
     table = declare(f"CREATE OR REPLACE DYNAMIC TABLE Clean.A {' '.join(f'{name} = {GIVEN[name]}' for name in order)}\nAS SELECT 1 AS id")
     assert table.name == "clean.a"
     assert table.entity is ENTITIES["customer"]
     assert (table.target_lag, table.refresh_mode, table.initialize) == ("5 minutes", "INCREMENTAL", "ON_SCHEDULE")
     assert (table.grain, table.history, table.sql) == ("hour", "90 days", "SELECT 1 AS id")
+    assert table.own_pace is True
 
 
 def test_without_options_everything_is_the_default():
     table = declare("create dynamic table clean.a as from x")
     assert (table.entity, table.target_lag, table.refresh_mode, table.initialize) == (None, "1 day", "AUTO", "ON_CREATE")
-    assert (table.grain, table.history) == ("day", None)
+    assert (table.grain, table.history, table.own_pace) == ("day", None, False)
+    assert declare("CREATE DYNAMIC TABLE clean.a OWN_PACE = FALSE AS SELECT 1").own_pace is False
 
 
 @pytest.mark.parametrize(("layer", "kind"), [("features", FeatureView), ("decisions", DecisionTable), ("clean", DynamicTable)])
@@ -84,6 +87,8 @@ WRONG = {
     "CREATE DYNAMIC TABLE clean.a ENTITY = customer HISTORY = 'long' AS SELECT 1": (1, "'long' is not a length of time", "30 days"),
     "CREATE DYNAMIC TABLE clean.a ENTITY = customer HISTORY = '0 days' AS SELECT 1": (1, "history is '0 days'", "90 days"),
     "CREATE DYNAMIC TABLE clean.a ENTITY = customer HISTORY = '99999999999 days' AS SELECT 1": (1, "history is", "90 days"),
+    "CREATE DYNAMIC TABLE clean.a\nOWN_PACE = maybe AS SELECT 1": (2, "own_pace is 'maybe'", "TRUE"),
+    "CREATE DYNAMIC TABLE clean.a TARGET_LAG = DOWNSTREAM OWN_PACE = TRUE AS SELECT 1": (1, "own_pace needs a pace", "target_lag="),
     "CREATE DYNAMIC TABLE a AS SELECT 1": (1, "'a' is not the name of a table", "layer.table"),
     "CREATE DYNAMIC TABLE\nAS SELECT 1": (2, "'AS' is not the name of a table", "layer.table"),
     "CREATE DYNAMIC TABLE": (1, "name of the table is missing", "layer.table"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from foretable.compile.incremental.shape import Analysis
 from foretable.declare.origin import collecting
 from foretable.declare.project import Config, Project
 from foretable.declare.tables import DynamicTable
-from foretable.refresh.due import RETRY, Pace, agenda, next_due, tried
+from foretable.refresh.due import RETRY, Pace, agenda, next_due, references, tried
 from foretable.sql import parse
 
 NOW = datetime(2026, 3, 2, 12, 0)
@@ -30,9 +30,11 @@ LAGS = {
 }
 
 
-def build(lags: Mapping[str, tuple[str, list[str]]] = LAGS, time_zone: str = "UTC") -> Graph:
+def build(lags: Mapping[str, tuple[str, list[str]]] = LAGS, time_zone: str = "UTC", own_pace: Collection[str] = ()) -> Graph:
     with collecting():
-        tables = {name: DynamicTable(name=name, sql="SELECT 1", target_lag=lag) for name, (lag, _) in lags.items()}
+        tables = {
+            name: DynamicTable(name=name, sql="SELECT 1", target_lag=lag, own_pace=name in own_pace) for name, (lag, _) in lags.items()
+        }
     compiled = {
         name: Compiled(name, tables[name], parse("SELECT 1"), tuple(made_from), (), (), {}, f"print of {name}", Analysis())
         for name, (_, made_from) in lags.items()
@@ -165,3 +167,59 @@ def test_the_next_wake_is_never_now_or_past(graph):
         assert found.next_wake is None or found.next_wake > moment
         if not found.due:
             assert found.next_wake is not None
+
+
+# clean.window <- features.cuts <- features.segments -> clean.orders; cut-points once a day, at their own pace.
+CUTS = {
+    "clean.orders": ("DOWNSTREAM", ["raw.orders"]),
+    "clean.window": ("DOWNSTREAM", ["clean.orders"]),
+    "features.cuts": ("1 day", ["clean.window"]),
+    "features.segments": ("1 hour", ["clean.orders", "features.cuts"]),
+    "predictions.worth": ("5 minutes", ["features.segments"]),
+}
+HOUR = 60 * MINUTE
+
+
+@pytest.fixture
+def cuts() -> Graph:
+    return build(CUTS, own_pace={"features.cuts"})
+
+
+def test_a_table_at_its_own_pace_is_not_taken_along_nor_is_what_only_it_reads(cuts):
+    assert agenda(cuts, fresh(cuts), NOW + 5 * MINUTE).due == ("clean.orders", "features.segments", "predictions.worth")
+    assert references(cuts, "predictions.worth") == {"features.cuts"}
+    assert references(cuts, "features.cuts") == set()
+
+
+def test_a_table_at_its_own_pace_is_due_itself(cuts):
+    calm = fresh(cuts, NOW + 24 * HOUR) | {"features.cuts": fresh(cuts)["features.cuts"]}
+    found = agenda(cuts, calm, NOW + 24 * HOUR)
+    assert (found.due, found.next_wake) == (("clean.orders", "clean.window", "features.cuts"), NOW + 24 * HOUR + 5 * MINUTE)
+    assert next_due(cuts, "clean.window", NOW) == NOW + 24 * HOUR  # not with the scores: they read what is stored
+    assert next_due(cuts, "clean.orders", NOW) == NOW + 5 * MINUTE
+
+
+def test_a_table_at_its_own_pace_that_was_never_built_or_changed_is_due_at_once(cuts):
+    assert set(agenda(cuts, {}, NOW).due) == set(CUTS)
+    paces = fresh(cuts) | {"features.cuts": Pace(NOW, "another print")}
+    assert agenda(cuts, paces, NOW).due == ("clean.orders", "clean.window", "features.cuts")
+
+
+def test_a_failure_at_its_own_pace_holds_up_readers_only_where_nothing_is_stored(cuts):
+    paces = fresh(cuts) | {"features.cuts": failed(cuts, "features.cuts", NOW)}
+    found = agenda(cuts, paces, NOW + 5 * MINUTE)
+    assert found.due == ("clean.orders", "features.segments", "predictions.worth")
+    for nothing in ({"refreshed_at": None, "definition": ""}, {"definition": "another print"}):
+        unbuilt = paces | {"features.cuts": replace(paces["features.cuts"], **nothing)}
+        assert agenda(cuts, unbuilt, NOW + 5 * MINUTE).due == ()
+        assert agenda(cuts, unbuilt, NOW + 24 * HOUR).due == tuple(CUTS)
+
+
+def test_what_only_a_table_at_its_own_pace_reads_holds_up_nobody_else(cuts):
+    paces = fresh(cuts) | {"clean.window": failed(cuts, "clean.window", NOW)}
+    assert agenda(cuts, paces, NOW + 5 * MINUTE).due == ("clean.orders", "features.segments", "predictions.worth")
+
+
+def test_readers_of_a_suspended_table_wait_at_whatever_pace_it_is(cuts):
+    paces = fresh(cuts) | {"features.cuts": replace(fresh(cuts)["features.cuts"], suspended="asked for")}
+    assert agenda(cuts, paces, NOW + 2 * HOUR).due == ()
