@@ -2,51 +2,69 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foretable.cli import console, files
+from foretable.cli import console, files, worlds_clv
 from foretable.cli.app import app
 from foretable.errors import UsageError, nearest
+from foretable.progress import Progress
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-WORLDS = ("telco", "sample")
+WORLDS = ("telco", "clv", "sample")
+PEOPLE = ("coldstart_customers", "continuous_customers_profile", "coldstart_customers_staging", "continuous_customers_profile_staging")
 ENDINGS = (".csv", ".parquet", ".duckdb")
 
 
 @app.command()
 def simulate(
     world: Annotated[
-        str, typer.Argument(metavar="WORLD", help="telco, or sample: the sample warehouse.", autocompletion=lambda: list(WORLDS))
+        str, typer.Argument(metavar="WORLD", help="telco, clv, or sample: the sample warehouse.", autocompletion=lambda: list(WORLDS))
     ],
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="FILE", help="A .csv, .parquet or .duckdb file.", show_default="WORLD.csv")
+        Path | None,
+        typer.Option(
+            "--to", metavar="FILE", help="A .csv, .parquet or .duckdb file; of clv a folder or .duckdb.", show_default="WORLD.csv, clv"
+        ),
     ] = None,
-    customers: Annotated[int | None, typer.Option(help="How many.", min=1, show_default="7043, the sample 2500")] = None,
+    customers: Annotated[int | None, typer.Option(help="How many.", min=1, show_default="7043, clv 50000, the sample 2500")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed makes the same data.", show_default="0, the sample 2026")] = None,
     truth: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the true hazards too, to be kept aside.", show_default=False)
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the true hazards or values too, to be kept aside.", show_default=False),
     ] = None,
 ) -> None:
     """Make customers of a known shape, at any scale.
 
     \b
+    telco   telephone customers who stay or leave: one table
+    clv     customers who come and buy, --customers of each scenario (continuous and cold start):
+            raw tables and what has just arrived for them (staging)
+    sample  the warehouse that a new project starts with
+
+    \b
     Examples:
       foretable simulate telco --to telco.csv
       foretable simulate telco --customers 100000 --seed 7 --to big.parquet --truth hazards.parquet
+      foretable simulate clv --customers 5000 --to clv.duckdb
+      foretable simulate clv --seed 7 --to world/ --truth values.parquet
       foretable simulate sample --to warehouse.duckdb.sample
     """
     from foretable import simulate as worlds
 
     if world not in WORLDS:
         raise UsageError(f"no world is called {world!r}", hint=nearest(world, WORLDS))
+    if world == "clv":
+        _simulate_clv(_new(to or Path("clv")), customers or 50_000, seed or 0, truth)
+        return
     if world == "sample":
         if truth is not None:
-            raise UsageError("--truth goes with telco", hint="foretable simulate telco --truth hazards.parquet")
+            raise UsageError("--truth goes with telco and clv", hint="foretable simulate telco --truth hazards.parquet")
         given = {name: value for name, value in (("customers", customers), ("seed", seed)) if value is not None}
         console.say(str(worlds.build_sample(_new(to or Path("warehouse.duckdb.sample")), **given)))
         return
@@ -59,6 +77,22 @@ def simulate(
         hazards = worlds.telco_hazards(made)
         _write(hazards, truth, f"truth.{world}_hazards")
         console.say(f"{truth}: {console.count(hazards.num_rows, 'month')}")
+
+
+def _simulate_clv(target: Path, customers: int, seed: int, truth: Path | None) -> None:
+    from foretable.simulate import clv_chunks
+
+    if truth is not None:
+        raise UsageError("not yet", hint="without --truth")
+    rows: Counter[str] = Counter()
+    with console.progress() as listen, worlds_clv.writer(target) as write:
+        for tables in clv_chunks(customers, seed):
+            write(tables)
+            rows.update({name: made.num_rows for name, made in tables.items()})
+            done = sum(rows[name] for name in PEOPLE)
+            listen(Progress("clv", "running", console.count(done, "customer"), share=min(done / (2 * customers), 1.0)))
+    for name in sorted(rows):
+        console.say(f"{target}: {name} {console.count(rows[name], 'row')}")
 
 
 def _new(target: Path) -> Path:
