@@ -80,7 +80,8 @@ def coldstart_chunk(
         "area_type": words(traits.area, shape.AREAS),
         **_first_purchase(traits.signup, seen, purchases, buys),
         **_counters(lives, seen, looks),
-        "observed_at": moments(traits.signup + seen, 0),
+        # A second before the clock at the latest: what is of the clock itself is not known yet.
+        "observed_at": moments(traits.signup + seen, -(traits.signup + seen >= shape.CLOCK).astype(np.int64)),
     }
     bought, second, cents = purchases
     transactions = {

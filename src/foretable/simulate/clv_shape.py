@@ -10,7 +10,7 @@ import numpy as np
 
 CLOCK = np.datetime64("2026-01-01", "D")
 """Nothing has happened on or after this day."""
-CONTINUOUS_START, COLDSTART_START = np.datetime64("2019-01-01", "D"), np.datetime64("2022-07-01", "D")
+CONTINUOUS_START, COLDSTART_START = np.datetime64("2019-01-01", "D"), np.datetime64("2019-07-01", "D")
 GROWTH = 0.85
 """Signups by day: the time of the u-th share of the customers is u ** GROWTH; below 1, more come every year."""
 
