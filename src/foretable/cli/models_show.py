@@ -83,6 +83,7 @@ def _facts(connection: duckdb.DuckDBPyConnection, version: Version) -> dict[str,
         "signature": _signature(version.signature),
         "artifacts": artifact_hashes(connection, version.model, version.version),
         "evaluations": [asdict(each) for each in registry.evaluations(connection, version.model, version.version)],
+        "baselines": [asdict(each) for each in registry.baselines(connection, version.model, version.version)],
         "findings": [vars(each) for each in registry.findings(connection, version.model, version.version)],
     }
 
@@ -118,6 +119,7 @@ def _shown(version: Version, facts: Mapping[str, Any]) -> None:
     console.heading("features")
     console.table(["feature", "kind", "values"], [[f.name, f.kind, _some(f.vocabulary)] for f in signature.features], limit=None)
     _metrics(version, facts["evaluations"])
+    _baselines(facts["evaluations"], facts["baselines"])
     _findings(facts["findings"])
     _lineage(version)
 
@@ -177,6 +179,19 @@ def _gaps(found: Mapping[tuple[str, str], Mapping[str, Any]]) -> set[str]:
 
 def _figure(each: Mapping[str, Any] | None) -> str:
     return report.interval("", each["value"], each["low"], each["high"]).strip() if each else ""
+
+
+def _baselines(evaluations: Sequence[Mapping[str, Any]], baselines: Sequence[Mapping[str, Any]]) -> None:
+    """What simple baselines reach on the test rows, beside the version."""
+    own = {each["metric"]: each for each in evaluations if (each["split"], each["segment"]) == (SPLITS[0], ALL)}
+    if baselines:
+        console.heading("baselines on the test rows, with 95 % intervals")
+        rows = [[each["metric"], _figure(own.get(each["metric"])), each["baseline"], _figure(each), _better(each)] for each in baselines]
+        console.table(["metric", "version", "baseline", "baseline's", "better by"], rows, limit=None)
+
+
+def _better(each: Mapping[str, Any]) -> str:
+    return report.interval("", each["difference"], each["difference_low"], each["difference_high"]).strip()
 
 
 def _findings(findings: Sequence[Mapping[str, Any]]) -> None:

@@ -96,7 +96,7 @@ def training(done: TrainingReport) -> None:
         f"parity: SQL and native estimators differ by at most {worst:.0e}, on {done.best.parity.rows + done.best.parity.probes:,} rows"
     )
     console.say(f"gate: {done.gate.reason}")
-    findings = [*done.findings, *(each for each in done.best.trained.findings if each.severity != "note")]
+    findings = [*done.findings, *(each for each in done.best.trained.findings if each.severity != "note" or each.check == "baseline")]
     for finding in sorted(findings, key=lambda each: ("refused", "warning", "note").index(each.severity)):
         console.say(f"{finding.severity}: {f'{finding.column}: ' if finding.column else ''}{finding.message}")
     for text in dict.fromkeys([*done.notes, *(note for found in done.candidates for note in found.trained.notes)]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from foretable.declare.origin import caller
@@ -25,6 +26,9 @@ class LastPeriod:
         """What it reads."""
         return (self.column,)
 
+    def __str__(self) -> str:
+        return _named(self, self.columns)
+
 
 @dataclass(frozen=True, init=False)
 class CellMeans:
@@ -43,10 +47,15 @@ class CellMeans:
             raise DeclarationError("CellMeans() has no column", where=str(caller()), hint='name one or more: ft.CellMeans("rfm_score")')
         object.__setattr__(self, "columns", columns)
 
+    def __str__(self) -> str:
+        return _named(self, self.columns)
+
 
 @dataclass(frozen=True)
 class BuyTillYouDie:
-    """BG/NBD for how often a customer comes back, gamma-gamma for what is spent then, fitted to the training rows.
+    """BG/NBD for how often a customer comes back, gamma-gamma for what is spent then, fitted to the training rows of the last date.
+
+    The label must have a horizon: it is what purchases are expected for. Who never bought gets the mean outcome of such training rows.
 
     Sources: Fader, Hardie and Lee 2005, "Counting your customers the easy way"; Fader and Hardie 2013, "The gamma-gamma
     model of monetary value".
@@ -73,5 +82,13 @@ class BuyTillYouDie:
         """What it reads."""
         return (self.frequency, self.recency, self.age, self.value)
 
+    def __str__(self) -> str:
+        return _named(self, self.columns)
+
 
 Baseline = LastPeriod | CellMeans | BuyTillYouDie
+
+
+def _named(baseline: object, columns: Sequence[str]) -> str:
+    """``LastPeriod(spend_365d)``: what a baseline is called wherever it is shown."""
+    return f"{type(baseline).__name__}({', '.join(columns)})"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from foretable.declare.baselines import Baseline
+from foretable.declare.baselines import Baseline, BuyTillYouDie
 from foretable.declare.candidates import Candidate
 from foretable.declare.judge import FAIRNESS, METRICS_OF, EntitySplit, Gate, TimeSplit, Value
 from foretable.declare.origin import Origin, caller, collect
@@ -149,6 +149,8 @@ class Model:
         """Settings that only some tasks have."""
         if self.task != "regression" and (self.intervals is not None or self.baselines):
             self._refuse(f"model {self.name}: intervals= and baselines= are for predicted numbers", "leave them out")
+        if self.label.horizon is None and any(isinstance(each, BuyTillYouDie) for each in self.baselines):
+            self._refuse(f"model {self.name}: BuyTillYouDie expects purchases within a horizon, which its label lacks", "give it horizon=")
         if self.intervals is not None and not 0 < self.intervals < 1:
             self._refuse(
                 f"model {self.name}: intervals={self.intervals} is no share of outcomes", "give a number between 0 and 1, such as 0.9"

@@ -3,6 +3,7 @@
 from foretable.registry.add import add_version
 from foretable.registry.aliases import archived, champion, champions, past_champions, pointed, promote, resolve, rollback
 from foretable.registry.annotate import note, tag
+from foretable.registry.baselines import baselines
 from foretable.registry.details import aliases_of, curves, evaluations, findings, refusals
 from foretable.registry.versions import Version, declarations, find_version, version_of, versions
 
@@ -11,6 +12,7 @@ __all__ = [
     "add_version",
     "aliases_of",
     "archived",
+    "baselines",
     "champion",
     "champions",
     "curves",

@@ -17,7 +17,7 @@ from foretable.registry.together import together
 from foretable.registry.versions import Version, version_of
 
 if TYPE_CHECKING:
-    from foretable.train.result import Curve, Evaluation, Finding, Parity, Trained, Trial
+    from foretable.train.result import Beside, Curve, Evaluation, Finding, Parity, Trained, Trial
     from foretable.train.training_set import TrainingSet
 
 Origin = Literal["trained", "registered", "imported"]
@@ -46,6 +46,11 @@ SELECT ?, ?, unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::INTEGER[]), u
 _INSERT_FINDINGS = """
 INSERT INTO foretable.findings
 SELECT ?, ?, unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[])::JSON
+"""
+_INSERT_BASELINES = """
+INSERT INTO foretable.baselines
+SELECT ?, ?, unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::DOUBLE[]), unnest(?::DOUBLE[]),
+    unnest(?::DOUBLE[]), unnest(?::DOUBLE[]), unnest(?::DOUBLE[]), unnest(?::DOUBLE[]), unnest(?::BIGINT[]), unnest(?::VARCHAR[])::JSON
 """
 _CLAIM_TRIALS = "UPDATE foretable.trials SET version = ? WHERE model = ? AND study = ? AND version IS NULL"
 
@@ -109,6 +114,7 @@ def add_version(
         _add_evaluations(connection, model, number, trained.evaluations)
         _add_trials(connection, model, number, trained.study, trained.trials)
         _add_curves(connection, model, number, trained.curves)
+        _add_baselines(connection, model, number, trained.baselines)
         _add_findings(connection, model, number, [*findings, *trained.findings])
         stage(model, number, signature, trained.artifacts)
         install_macros(connection, model, number, f"predict_{model}__v{number}")
@@ -176,6 +182,11 @@ def _add_curves(connection: duckdb.DuckDBPyConnection, model: str, number: int, 
 def _add_findings(connection: duckdb.DuckDBPyConnection, model: str, number: int, findings: Sequence[Finding]) -> None:
     rows = [(f.check, f.severity, f.column or None, f.message, _json(f.evidence)) for f in findings]
     _insert(connection, _INSERT_FINDINGS, model, number, rows)
+
+
+def _add_baselines(connection: duckdb.DuckDBPyConnection, model: str, number: int, baselines: Sequence[Beside]) -> None:
+    rows = [tuple(_json(value) if name == "parameters" else value for name, value in vars(each).items()) for each in baselines]
+    _insert(connection, _INSERT_BASELINES, model, number, rows)
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, query: str, model: str, number: int, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -20,6 +20,7 @@ from foretable.registry import bundle, details
 from foretable.registry.add import add_version
 from foretable.registry.aliases import resolve
 from foretable.registry.artifacts import read_artifacts
+from foretable.registry.baselines import baselines
 from foretable.registry.contract import model_name, signature_of
 from foretable.registry.golden import ARROW, TOLERANCE, answers_in_sql, farthest, golden_rows
 from foretable.registry.rowwise import check_rowwise
@@ -138,6 +139,7 @@ def _document(connection: duckdb.DuckDBPyConnection, version: Version) -> dict[s
         "evaluations": [asdict(each) for each in details.evaluations(connection, model, number)],
         "findings": [_plain(vars(each)) for each in details.findings(connection, model, number)],
         "curves": [_plain(vars(each)) for each in details.curves(connection, model, number)],
+        "baselines": [asdict(each) for each in baselines(connection, model, number)],
     }
 
 
@@ -160,7 +162,7 @@ def _golden(golden: Mapping[str, Any], signature: Signature) -> tuple[pa.Table, 
 
 def _parts(document: Mapping[str, Any], signature: Signature) -> Any:
     """The candidate without its bytes, and what it learned from."""
-    from foretable.train.result import Curve, Evaluation, Finding, Trained
+    from foretable.train.result import Beside, Curve, Evaluation, Finding, Trained
     from foretable.train.training_set import TrainingSet
 
     evaluations = tuple(Evaluation(**{**each, **_figures(each)}) for each in document["evaluations"])
@@ -168,6 +170,7 @@ def _parts(document: Mapping[str, Any], signature: Signature) -> Any:
     if any(finding.severity not in ("note", "warning", "refused") for finding in findings):
         raise ValueError("a finding has no known severity")
     curves = tuple(Curve(c["name"], c["split"], _floats(c["x"]), _floats(c["y"]), tuple(map(str, c["labels"]))) for c in document["curves"])
+    besides = tuple(Beside(**{**each, **_besides(each)}) for each in document.get("baselines", []))
     since, until = (datetime.fromisoformat(document[name]) if document[name] else None for name in ("as_of_from", "as_of_to"))
     names = tuple(feature.name for feature in signature.features)
     training = TrainingSet(
@@ -175,8 +178,14 @@ def _parts(document: Mapping[str, Any], signature: Signature) -> Any:
         str(document["training_hash"]), _whole(document["row_count"]), 0, since, until,
     )  # fmt: skip
     candidate, parameters = str(document["candidate"]), dict(document["parameters"])
-    trained = Trained(candidate, parameters, signature, {}, "onnx", evaluations, (), _nothing, (), curves, findings)
+    trained = Trained(candidate, parameters, signature, {}, "onnx", evaluations, (), _nothing, (), curves, findings, baselines=besides)
     return trained, training
+
+
+def _besides(each: Mapping[str, Any]) -> dict[str, Any]:
+    numbers = ("value", "low", "high", "difference", "difference_low", "difference_high")
+    given = {name: float(each[name]) for name in numbers}
+    return {**given, "row_count": _whole(each["row_count"]), "parameters": dict(each["parameters"])}
 
 
 def _figures(each: Mapping[str, Any]) -> dict[str, Any]:

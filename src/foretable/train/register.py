@@ -19,6 +19,7 @@ from foretable.progress import Listener, Progress, silent
 from foretable.refresh.fingerprint import declaration_fingerprint
 from foretable.registry import add_version, champion, promote
 from foretable.registry.together import together
+from foretable.train.baselines.measured import beside_baselines, fit_baselines
 from foretable.train.challenge import decide
 from foretable.train.checks import ordered
 from foretable.train.checks.second_label import second_label
@@ -194,7 +195,8 @@ def _trained(
         judged = judge(model, prepared, answer)
     findings = (UNSEEN if unseen else SEEN, *judged.findings)
     signature = judged_signature(model, prepared.signature, judged)
-    return Trained(candidate, {}, signature, artifacts, executor, judged.evaluations, (), answer, notes, judged.curves, findings)
+    trained = Trained(candidate, {}, signature, artifacts, executor, judged.evaluations, (), answer, notes, judged.curves, findings)
+    return beside_baselines(model, prepared, fit_baselines(model, prepared), trained)
 
 
 def _registered(

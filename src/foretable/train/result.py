@@ -50,8 +50,8 @@ class Curve:
 class Finding:
     """What a check found, before or after training.
 
-    ``check`` is one of leak, duplicates, identifier, constant, drift, range, few, labels, split, chance, calibration, fairness.
-    A ``refused`` finding stopped the training, or keeps the version from being promoted unless it is forced.
+    ``check`` is one of leak, duplicates, identifier, constant, drift, range, few, labels, split, chance, calibration, fairness,
+    intervals, baseline. A ``refused`` finding stopped the training, or keeps the version from being promoted unless it is forced.
     """
 
     check: str
@@ -92,6 +92,27 @@ class Parity:
     tolerance: float
 
 
+@dataclass(frozen=True)
+class Beside:
+    """A metric of a baseline, and how much better a version is on the same rows.
+
+    ``value`` is the baseline's, ``difference`` what the version is better by, in the unit of the metric and turned so that more is
+    better; ``low`` and ``high`` of both bound the 95 % bootstrap interval. ``parameters`` are what was fitted.
+    """
+
+    baseline: str
+    split: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    difference: float
+    difference_low: float
+    difference_high: float
+    row_count: int
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, eq=False)
 class Trained:
     """A candidate, fitted and exported.
@@ -114,6 +135,7 @@ class Trained:
     curves: tuple[Curve, ...] = ()
     findings: tuple[Finding, ...] = ()
     study: str = ""
+    baselines: tuple[Beside, ...] = ()
 
     def value(self, metric: str, split: str = "test", segment: str = "all") -> float:
         """A metric's value on a split."""

@@ -17,6 +17,7 @@ from foretable.progress import Listener, Progress, silent
 from foretable.refresh.fingerprint import declaration_fingerprint
 from foretable.registry import add_version, champion, promote
 from foretable.registry.together import together
+from foretable.train.baselines.measured import Baselines, beside_baselines, fit_baselines
 from foretable.train.challenge import decide
 from foretable.train.checks import ordered
 from foretable.train.checks.second_label import second_label
@@ -45,6 +46,7 @@ class Ground:
     training: TrainingSet
     data: pa.Table
     prepared: Prepared
+    baselines: Baselines
     declaration: str
     code: str
 
@@ -102,7 +104,9 @@ def train_model(
     prepared = prepare(model, data, training)
     prepared = replace(prepared, findings=ordered((*prepared.findings, *second_label(connection, graph, training))))
     listen(Progress(model.name, "running", f"{training.row_count:,} rows, {len(prepared.signature.features)} features"))
-    ground = Ground(model, training, data, prepared, declaration_fingerprint(graph, model.name), code_fingerprint())
+    ground = Ground(
+        model, training, data, prepared, fit_baselines(model, prepared), declaration_fingerprint(graph, model.name), code_fingerprint()
+    )
     fitted = _candidates(connection, ground, model.trials if trials is None else trials, listen)
     current = champion(connection, model.name)
     decision = decide(connection, model, fitted[0][0], prepared, data, None if fresh_lineage else current)
@@ -132,6 +136,7 @@ def _candidates(connection: duckdb.DuckDBPyConnection, ground: Ground, trials: i
         key = study_key(model, candidate, ground.training, declaration=ground.declaration, code=ground.code)
         study = open_study(connection, model.name, key)
         trained = fit_candidate(model, candidate, ground.prepared, trials=trials, listen=listen, study=study)
+        trained = beside_baselines(model, ground.prepared, ground.baselines, trained)
         ours = (trained.signature, trained.artifacts, trained.executor, trained.native)
         parity = check_parity(connection, *ours, ground.training, ground.data)
         detail = f"{model.gate.metric} {_measured(trained, model.gate.metric, 'test'):.4f} on held-out rows"
