@@ -16,6 +16,8 @@ from foretable.compile.references import called_model, calls, models_of, reached
 from foretable.compile.scratch import create_macros
 from foretable.errors import ForetableError, TrainingError, WarehouseError
 from foretable.monitor import update_comparisons
+from foretable.online.copy import Copied, copy_online
+from foretable.online.file import online_path, seen_waves
 from foretable.progress import Listener, Progress, silent
 from foretable.publish import publish
 from foretable.refresh.fingerprint import declaration_fingerprint
@@ -40,7 +42,8 @@ class RunReport:
     """What a run did.
 
     ``published`` is the file for BI tools, None when nothing was published; ``untrained`` the models
-    that could not be trained, with the reason: the tables of the others were built all the same.
+    that could not be trained, with the reason: the tables of the others were built all the same; ``online``
+    what was copied to the online copy.
     """
 
     trainings: tuple[TrainingReport, ...]
@@ -48,6 +51,7 @@ class RunReport:
     published: Path | None
     seconds: float
     untrained: Mapping[str, ForetableError] = field(default_factory=dict)
+    online: tuple[Copied, ...] = ()
 
 
 def prepare(connection: duckdb.DuckDBPyConnection, graph: Graph) -> None:
@@ -156,12 +160,14 @@ def run(
         return plan(graph, state, clock, select=select, train=False, full_refresh=full_refresh, without=held | failed)
 
     asked = trigger or ("RUN" if train else "REFRESH")
-    report = run_wave(connection, graph, clock, planner, trigger=asked, prune=prune, first=first, listen=listen)
+    copied = seen_waves(online_path(graph.project.root))
+    report = run_wave(connection, graph, clock, planner, trigger=asked, prune=prune, first=first, copied=copied, listen=listen)
     update_comparisons(connection, graph)
     published = _publish(connection, graph, report)
+    online = copy_online(connection, graph)
     forget_old(connection, graph.project.config.keep_logs, utc_now())
     remove_leftovers(graph.project.warehouse)
-    return RunReport(tuple(trainings), report, published, time.perf_counter() - start, untrained)
+    return RunReport(tuple(trainings), report, published, time.perf_counter() - start, untrained, online)
 
 
 def untrained_models(connection: duckdb.DuckDBPyConnection, graph: Graph, select: Collection[str] | None) -> list[str]:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from foretable.declare.project import find_root, read_config
 from foretable.progress import Listener, silent
+from foretable.session_features import SessionFeatures
 from foretable.session_models import SessionModels
+from foretable.session_published import SessionPublished
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from foretable.train import TrainingReport
 
 
-class Session(SessionModels):
+class Session(SessionModels, SessionPublished):
     """An open project. It holds no connection: each call opens the warehouse and closes it.
 
     Parameters
@@ -272,16 +274,6 @@ class Session(SessionModels):
     def _rules(self, table: str) -> Any:
         declared = self.project.schemas.get(table.lower())
         return declared.schema if declared is not None else None
-
-    def publish(self) -> Path:
-        """Write ``published/`` from what the warehouse holds; a run does it by itself."""
-        from foretable.publish import publish
-
-        with self.connect() as connection:
-            wave = connection.execute("SELECT coalesce(max(wave), 0) FROM foretable.waves").fetchall()[0][0]
-            there = {name for (name,) in connection.execute("SELECT name FROM foretable.tables").fetchall()}
-            tables = [name for name in self.graph.refreshed if name in there and name.split(".")[0] in self.config.publish]
-            return publish(connection, self.root, tables, wave)
 
 
 def open_project(path: str | Path = ".", *, wait: float = 0.0) -> Session:

@@ -1,4 +1,4 @@
-"""The change feeds that a project needs: what its tables must learn about the tables they read."""
+"""The change feeds that a project needs: what its tables, and its online copy, must learn about the tables they read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,24 @@ def wanted_feeds(graph: Graph) -> tuple[Feed, ...]:
             wanted[effect.table, effect.columns] = None
         for read, columns in analysis.reads.items():
             used.setdefault(read, set()).update(column.lower() for column in columns)
+    known = {(table, tuple(map(str.lower, keys))) for table, keys in wanted}
+    for name in graph.refreshed:
+        keys = _online_key(graph, name)
+        if keys and (name, tuple(map(str.lower, keys))) not in known:
+            wanted[name, keys] = None
     return tuple(Feed(table, keys, _compared(graph, table, keys, used.get(table, set()))) for table, keys in wanted)
+
+
+def key_feed(graph: Graph, name: str) -> Feed | None:
+    """The feed of the changed keys of a table with an online copy; None for any other."""
+    wanted = [key.lower() for key in _online_key(graph, name)]
+    feeds = (feed for feed in wanted_feeds(graph) if feed.table == name and [key.lower() for key in feed.keys] == wanted)
+    return next(feeds, None) if wanted else None
+
+
+def _online_key(graph: Graph, name: str) -> tuple[str, ...]:
+    declared = graph.tables[name].declared if name in graph.tables else None
+    return declared.entity.keys if declared is not None and declared.online and declared.entity is not None else ()
 
 
 def source_feeds(graph: Graph) -> list[Feed]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 
 import duckdb
 from sqlglot import exp
@@ -16,13 +17,13 @@ from foretable.refresh import history
 from foretable.refresh.changes import kept_histories
 from foretable.refresh.feeds.detect import detect
 from foretable.refresh.feeds.files import signatures
-from foretable.refresh.feeds.log import open_feed, prune
+from foretable.refresh.feeds.log import drop_unwanted, open_feed, prune
 from foretable.refresh.feeds.settle import settle
 from foretable.refresh.observe import observe, read_feeds
 from foretable.refresh.plan import Build, Plan, decide
 from foretable.refresh.state import State
 from foretable.refresh.step import Built, Step, take
-from foretable.refresh.wanted import effects_of, source_feeds, wanted_feeds
+from foretable.refresh.wanted import effects_of, key_feed, source_feeds, wanted_feeds
 from foretable.sql import render, table
 from foretable.udf import explain
 from foretable.warehouse import translate, wave
@@ -65,6 +66,7 @@ def run_wave(
     trigger: str,
     prune: bool = False,
     first: Callable[[duckdb.DuckDBPyConnection], object] = lambda _: None,
+    copied: Mapping[str, int] = MappingProxyType({}),
     listen: Listener = silent,
 ) -> WaveReport:
     """Detect what changed, plan, and carry out the plan.
@@ -88,13 +90,15 @@ def run_wave(
         Whether tables that nothing declares are dropped.
     first
         What belongs to the wave's transaction and is done at its start, again whenever the wave is run again.
+    copied
+        The wave that the online copy has taken in last, by table.
     listen
         Told about every table.
     """
     failed: dict[str, ForetableError] = {}
     tries = 0
     while True:
-        work = _Work(connection, graph, clock, history.next_wave(connection), trigger, first, listen)
+        work = _Work(connection, graph, clock, history.next_wave(connection), trigger, first, copied, listen)
         try:
             built, planned = _attempt(work, planner, {name: error.message for name, error in failed.items()}, prune)
         except _FilesMoved as moved:
@@ -123,15 +127,17 @@ class _Work:
     number: int
     trigger: str
     first: Callable[[duckdb.DuckDBPyConnection], object]
+    copied: Mapping[str, int]
     listen: Listener
 
 
 def look(connection: duckdb.DuckDBPyConnection, graph: Graph, clock: datetime, epoch: int) -> State:
     """Detect what changed in the sources, and observe; inside a transaction, which may be rolled back."""
     detect(connection, graph, source_feeds(graph), epoch, history.utc_now())
-    for feed in wanted_feeds(graph):
-        if feed.table in graph.tables:
-            open_feed(connection, feed, "table", epoch)
+    own = [feed for feed in wanted_feeds(graph) if feed.table in graph.tables]
+    drop_unwanted(connection, own)
+    for feed in own:
+        open_feed(connection, feed, "table", epoch)
     return observe(connection, graph, clock)
 
 
@@ -228,8 +234,11 @@ def _prune_logs(work: _Work, state: State, refreshed: Collection[str]) -> None:
             epoch = work.number if name in refreshed else state.tables[name].epoch
             for effect in effects_of(work.graph, name):
                 taken.setdefault((effect.table, effect.columns), []).append(epoch)
+    copies = {feed: min(epoch, work.number) for name, epoch in work.copied.items() if (feed := key_feed(work.graph, name)) is not None}
     for feed in wanted_feeds(work.graph):
         known = state.feeds.get((feed.table, feed.keys))
-        last = min(taken.get((feed.table, feed.keys), [0]))
-        if known is not None and feed.keys and known.complete_from < known.changed_at <= last:
+        last = min([*taken.get((feed.table, feed.keys), []), *([copies[feed]] if feed in copies else [])], default=0)
+        if known is None or not feed.keys or known.complete_from >= min(known.changed_at, last):
+            continue
+        if known.changed_at <= last or feed in copies:  # the copy takes a wave in after it: the last changes always wait for it
             prune(work.connection, feed, last)

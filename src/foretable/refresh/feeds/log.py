@@ -6,7 +6,7 @@ Everything happens in the caller's transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import duckdb
 from sqlglot import exp
@@ -22,6 +22,7 @@ _APPEND_ANY = "INSERT INTO $log SELECT ? FROM $found LIMIT 1"
 _CHANGED = "UPDATE foretable.feeds SET changed_at = greatest(changed_at, ?) WHERE feed = ?"
 _RESTARTED = "UPDATE foretable.feeds SET complete_from = ?, changed_at = ? WHERE feed = ?"
 _PRUNED = "UPDATE foretable.feeds SET complete_from = greatest(complete_from, ?) WHERE feed = ?"
+_OF_TABLES = "SELECT feed FROM foretable.feeds WHERE kind = 'table'"
 _OF_FEED = """
 SELECT table_name FROM duckdb_tables()
 WHERE database_name = current_database() AND schema_name = 'foretable_feeds' AND ends_with(table_name, '_' || ?)
@@ -127,6 +128,14 @@ def read_states(connection: duckdb.DuckDBPyConnection) -> Mapping[str, FeedState
     """The state of every feed, by name."""
     rows = connection.execute("SELECT feed, complete_from, changed_at FROM foretable.feeds").fetchall()
     return {name: FeedState(complete_from, changed_at) for name, complete_from, changed_at in rows}
+
+
+def drop_unwanted(connection: duckdb.DuckDBPyConnection, wanted: Iterable[Feed]) -> None:
+    """Drop the feeds of our own tables that nobody wants any more: they miss what changes from now on."""
+    names = {feed.name for feed in wanted}
+    for (name,) in connection.execute(_OF_TABLES).fetchall():
+        if name not in names:
+            drop_feed(connection, name)
 
 
 def drop_feed(connection: duckdb.DuckDBPyConnection, name: str) -> None:
