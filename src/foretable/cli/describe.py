@@ -120,6 +120,7 @@ def _source(graph: Graph, name: str) -> dict[str, Any]:
         "description": summary(source.description),
         "declared": str(source.origin),
         "file": source.file,
+        "query": source.query or None,
         "read_by": sorted(other for other, table in graph.tables.items() if name in table.upstream),
         "columns": [{"column": column, "type": kind} for column, kind in columns.items()],
     }

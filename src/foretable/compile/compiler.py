@@ -164,6 +164,8 @@ class _Compiler:
             require_seen(macro.sql, {*own, "query_table"}, where=macro.origin)
         code = [*(macro.sql for macro in macros), *(f.fingerprint for name, f in sorted(self.project.functions.items()) if name in names)]
         parts = [text, columns, declared.entity.keys if declared.entity else (), declared.kind, code]
+        shapes = {name: source.query for name in upstream if (source := self.project.sources.get(name)) is not None and source.query}
+        parts += [shapes] if shapes else []
         return Compiled(
             name=declared.name,
             declared=declared,

@@ -12,8 +12,13 @@ from foretable.compile.recorded import Columns, read_recorded, write_recorded
 from foretable.declare.project import Project
 from foretable.declare.source import Source
 from foretable.errors import DeclarationError, UnknownName, nearest
+from foretable.refresh.reshaped import columns_of_file, reshaped, unbound
 from foretable.sql import DIALECT, parse, render, statement, table
 
+IN_ITS_PLACE = """
+SELECT 1 FROM duckdb_tables()
+WHERE database_name = current_database() AND lower(schema_name) = lower($1) AND lower(table_name) = lower($2)
+"""
 READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".json": "read_json", ".jsonl": "read_json", ".ndjson": "read_json"}
 
 
@@ -23,30 +28,42 @@ def mount_files(connection: duckdb.DuckDBPyConnection, project: Project) -> None
     Raises
     ------
     DeclarationError
-        No file matches, or its ending is none of Parquet, CSV and JSON.
+        No file matches, its ending is none of Parquet, CSV and JSON, or the source's query does not fit the files.
     """
     for source in project.sources.values():
         if source.file is None:
             continue
         path = project.root / source.file
-        function = files_as_table(source, [str(path)])
+        reader = files_as_table(source, [str(path)])
         if not any(project.root.glob(source.file)) and not path.is_file():
             raise DeclarationError(
                 f"source {source.name}: no file matches {path}", where=str(source.origin), hint="mend file=, or put the file there"
             )
         schema = exp.to_identifier(source.name.split(".")[0], quoted=True)
         connection.execute(statement("CREATE SCHEMA IF NOT EXISTS $schema", schema=schema))
-        view = parse("CREATE OR REPLACE VIEW v AS SELECT 1")
-        view.set("this", table(source.name))
-        view.set("expression", exp.select("*").from_(function))
+        rows = reshaped(connection, source, reader) if source.query else exp.select("*").from_(reader)
         try:
-            connection.execute(render(view))
-        except duckdb.CatalogException:
-            raise DeclarationError(
-                f"source {source.name} is read from {source.file}, but the warehouse has a table of that name",
-                where=str(source.origin),
-                hint="drop the table, or leave file= out and read what is there",
-            ) from None
+            connection.execute(render(_view(source.name, rows)))
+        except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException) as error:
+            raise _not_mounted(connection, source, reader, error) from None
+
+
+def _view(name: str, rows: exp.Query) -> exp.Expr:
+    view: exp.Expr = parse("CREATE OR REPLACE VIEW v AS SELECT 1")
+    view.set("this", table(name))
+    view.set("expression", rows)
+    return view
+
+
+def _not_mounted(connection: duckdb.DuckDBPyConnection, source: Source, reader: exp.Table, error: duckdb.Error) -> Exception:
+    """Why the view of a source could not be made: a table is in its place, or its query cannot be bound."""
+    if connection.execute(IN_ITS_PLACE, source.name.split(".")).fetchall():
+        return DeclarationError(
+            f"source {source.name} is read from {source.file}, but the warehouse has a table of that name",
+            where=str(source.origin),
+            hint="drop the table, or leave file= out and read what is there",
+        )
+    return unbound(source, error, columns_of_file(connection, reader)) if source.query else error
 
 
 def files_as_table(source: Source, paths: Sequence[str], *, beside: str = "") -> exp.Table:

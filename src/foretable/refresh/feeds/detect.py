@@ -55,12 +55,17 @@ def detect(connection: duckdb.DuckDBPyConnection, graph: Graph, feeds: Sequence[
         with files.readable(source) if source.file is not None else nullcontext():
             there = actual_schema(connection, source)
         typed = [_typed(source, feed, there) for feed in wanted]
-        if source.file is not None:
-            folder = files.Folder(source, str(graph.project.root / source.file), there)
-            _detect_files(connection, folder, known, typed, epoch)
-        else:
-            audited = now.isoformat() if source.audit else None
-            fresh = Memory(duckdb.__version__, mark=marks.get(name), audited=audited)
+        if source.file is None:
+            fresh = Memory(duckdb.__version__, mark=marks.get(name), audited=now.isoformat() if source.audit else None)
+            _detect_rows(connection, source, there, known, typed, epoch, fresh)
+            continue
+        folder = files.Folder(source, str(graph.project.root / source.file), there)
+        fresh = Memory(duckdb.__version__, reading=files.reading(connection, folder))
+        if not source.query:
+            _detect_files(connection, folder, known, typed, epoch, fresh)
+            continue
+        with files.readable(source):
+            fresh = replace(fresh, mark=files.files_mark(connection, folder))
             _detect_rows(connection, source, there, known, typed, epoch, fresh)
 
 
@@ -90,13 +95,15 @@ class _Pair:
         return {name.lower() for name in self.wanted.columns} == {name.lower() for name in self.stored.columns}
 
 
-def _known(connection: duckdb.DuckDBPyConnection, kind: str, feed: Feed, kept: Kept | None, there: Columns, epoch: int) -> _Pair | None:
+def _known(
+    connection: duckdb.DuckDBPyConnection, kind: str, feed: Feed, kept: Kept | None, there: Columns, epoch: int, reading: str | None
+) -> _Pair | None:
     """What can be compared; None where the feed is new or has started anew."""
     stored = replace(feed, columns=kept.columns) if kept is not None else feed
     moved = kept is None or kept.kind != kind or stored.types != feed.types
     if moved and open_feed(connection, feed, kind, epoch):
         return None
-    if kept is not None and kept.memory is not None and still_holds(kept.memory, kept.columns, there):
+    if kept is not None and kept.memory is not None and kept.memory.reading == reading and still_holds(kept.memory, kept.columns, there):
         return _Pair(feed, stored, kept.memory)
     restart(connection, feed, epoch)
     return None
@@ -114,7 +121,7 @@ def _detect_rows(
     to_store: list[Feed] = []
     to_compare: list[_Pair] = []
     for feed in feeds:
-        pair = _known(connection, source.feed, feed, known.get(feed.name), there, epoch)
+        pair = _known(connection, source.feed, feed, known.get(feed.name), there, epoch, fresh.reading)
         if pair is None:
             to_store.append(feed)
         elif not (pair.same_columns and _may_skip(source, pair.memory, fresh)):
@@ -131,7 +138,7 @@ def _compared(pair: _Pair) -> str:
 
 
 def _may_skip(source: Source, memory: Memory, fresh: Memory) -> bool:
-    """Whether the source need not be read: its file was not written to, or its loads are logged and no audit is due."""
+    """Whether the source need not be read: its files were not written to, or its loads are logged and no audit is due."""
     if memory.mark is not None and memory.mark == fresh.mark:
         return True
     if source.audit is None or memory.audited is None or fresh.audited is None:
@@ -151,14 +158,10 @@ def _compare(connection: duckdb.DuckDBPyConnection, pairs: Sequence[_Pair], fres
 
 
 def _detect_files(
-    connection: duckdb.DuckDBPyConnection, folder: files.Folder, known: Mapping[str, Kept], feeds: Sequence[Feed], epoch: int
+    connection: duckdb.DuckDBPyConnection, folder: files.Folder, known: Mapping[str, Kept], feeds: Sequence[Feed], epoch: int, fresh: Memory
 ) -> None:
-    fresh = Memory(duckdb.__version__, reading=files.reading(connection, folder))
     for feed in feeds:
-        pair = _known(connection, "files", feed, known.get(feed.name), folder.columns, epoch)
-        if pair is not None and pair.memory != fresh:
-            restart(connection, feed, epoch)
-            pair = None
+        pair = _known(connection, "files", feed, known.get(feed.name), folder.columns, epoch, fresh.reading)
         if pair is not None:
             files.compare_files(connection, pair.stored, folder, epoch)
         if pair is None or not pair.same_columns:

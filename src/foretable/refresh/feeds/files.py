@@ -2,6 +2,8 @@
 
 A feed keeps the signature of every file and the sums of its rows by key. What changed is found between the sums of
 the files that are new, changed or gone, before and after: files that are only rewritten, split or merged change nothing.
+Where a query stands between the files and the source, any file may bear on any row: then the source is compared as a table is,
+whenever :func:`files_mark` is another one.
 """
 
 from __future__ import annotations
@@ -68,13 +70,28 @@ def readable(source: Source) -> Iterator[None]:
 
 
 def reading(connection: duckdb.DuckDBPyConnection, folder: Folder) -> str | None:
-    """How the first CSV file is understood; with another delimiter or date format every file would read otherwise."""
+    """How files are understood: by the source's query, and by how the first CSV file is read.
+
+    With another query, delimiter or date format every file would read otherwise.
+    """
     files = connection.execute(_LIST, [folder.glob]).fetchall()
-    if not files or not folder.glob.lower().endswith(".csv"):
+    sniffed = None
+    if files and folder.glob.lower().endswith(".csv"):
+        with readable(folder.source):
+            sniffed = connection.execute(_SNIFF, [files[0][0]]).fetchall()
+    if sniffed is None and not folder.source.query:
         return None
-    with readable(folder.source):
-        sniffed = connection.execute(_SNIFF, [files[0][0]]).fetchall()
-    return hashlib.sha256(repr(sniffed).encode()).hexdigest()[:16]
+    how = (sniffed, folder.source.query) if folder.source.query else sniffed
+    return hashlib.sha256(repr(how).encode()).hexdigest()[:16]
+
+
+def files_mark(connection: duckdb.DuckDBPyConnection, folder: Folder) -> str | None:
+    """What tells the content of all files from another; None while one of them is so young that a write might go unseen."""
+    at = time.time_ns()
+    found = signatures(connection, folder.glob)
+    if any(_settled(signature, at) is None for signature in found.values()):
+        return None
+    return hashlib.sha256(json.dumps(sorted(found.items())).encode()).hexdigest()[:32]
 
 
 def store_files(connection: duckdb.DuckDBPyConnection, feed: Feed, folder: Folder) -> None:

@@ -25,11 +25,11 @@ class Memory:
     mask
         Number of buckets less one.
     mark
-        The attached file as it was.
+        The attached file, or the files behind the source's query, as they were.
     audited
         When the table of an ingest log was last compared, in UTC.
     reading
-        How files were understood.
+        How files were understood, the source's query included.
     column, since
         Rows whose column is less than the start of that day, or NULL, are in none of the sums; None: every row is.
     """
