@@ -137,6 +137,9 @@ def _tables(project: Project) -> list[dict[str, Any]]:
             "kind": table.kind,
             "entity": table.entity.name if table.entity else None,
             "detail": f"lag {table.target_lag}",
+            "owner": table.owner,
+            "tags": list(table.tags),
+            "online": table.online,
             "description": describe.summary(table.description),
             "declared": str(table.origin),
         }

@@ -30,3 +30,8 @@ def checked(name: str, *, where: object = "") -> str:
     except DeclarationError as error:
         raise DeclarationError(error.message, where=str(where), hint=error.hint) from None
     return name.lower()
+
+
+def versioned(name: str, version: int) -> str:
+    """The table of a version of a feature view: of the first one the view's own name."""
+    return name if version == 1 else f"{name}__v{version}"

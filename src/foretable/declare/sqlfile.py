@@ -92,7 +92,7 @@ def _table(statement: Statement, found: Header, entities: Mapping[str, Entity]) 
         where = found.options["entity"].where
         raise UnknownName(f"{found.name}: no entity is called {entity!r}", where=where, hint=nearest(entity.lower(), entities))
     return KINDS.get(found.name.split(".")[-2], DynamicTable)(
-        name=found.name,
+        name=found.written,
         sql=found.query,
         entity=entities[entity.lower()] if entity is not None else None,
         description=statement.comment,
@@ -101,8 +101,12 @@ def _table(statement: Statement, found: Header, entities: Mapping[str, Entity]) 
     )
 
 
-def _value(table: str, name: str, option: Option) -> str | bool:
-    """What an option says: TRUE or FALSE, or its text."""
+def _value(table: str, name: str, option: Option) -> str | bool | int | list[str]:
+    """What an option says: TRUE or FALSE, a number, words between commas, or its text."""
+    if name == "version":
+        return int(option.value)
+    if name == "tags":
+        return [word for part in option.value.split(",") if (word := part.strip())]
     if name not in FLAGS:
         return option.value
     try:

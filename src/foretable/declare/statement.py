@@ -12,7 +12,7 @@ import sqlglot
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from foretable.declare.names import checked
+from foretable.declare.names import checked, versioned
 from foretable.declare.origin import Origin
 from foretable.errors import DeclarationError, nearest
 from foretable.sql import DIALECT
@@ -25,9 +25,13 @@ EXAMPLES: Mapping[str, str] = {
     "initialize": "ON_CREATE",
     "history": "'90 days'",
     "own_pace": "TRUE",
+    "online": "TRUE",
+    "owner": "'crm team'",
+    "tags": "'rfm, daily'",
+    "version": "2",
 }
 """The options, each with a value as it is written."""
-FLAGS = ("own_pace",)
+FLAGS = ("own_pace", "online")
 """Those that are TRUE or FALSE."""
 QUERY_STARTS = (TokenType.ALIAS, TokenType.SELECT, TokenType.FROM, TokenType.WITH, TokenType.L_PAREN)
 SHAPE = "CREATE DYNAMIC TABLE layer.name ENTITY = customer TARGET_LAG = '1 hour' AS SELECT …"
@@ -72,9 +76,13 @@ class Option:
 
 @dataclass(frozen=True)
 class Header:
-    """What stands before the query of CREATE DYNAMIC TABLE; ``query`` starts at ``query_line`` of the file."""
+    """What stands before the query of CREATE DYNAMIC TABLE; ``query`` starts at ``query_line`` of the file.
+
+    ``written`` is the name as it stands there, ``name`` that of the table: with ``VERSION = 2`` it ends in ``__v2``.
+    """
 
     name: str
+    written: str
     replace: bool
     options: Mapping[str, Option]
     as_start: int
@@ -156,7 +164,27 @@ def header(statement: Statement, text: str) -> Header:
     query = statement.tokens[at + 1 :]
     if not query:
         raise DeclarationError(f"{name} has no query", where=statement.at(at), hint=f"the shape is: {SHAPE}")
-    return Header(name, replace, given, statement.tokens[at].start, text[query[0].start : statement.stop], query[0].line)
+    table = versioned(name, version(name, given))
+    return Header(table, name, replace, given, statement.tokens[at].start, text[query[0].start : statement.stop], query[0].line)
+
+
+def version(name: str, given: Mapping[str, Option]) -> int:
+    """The version that a header names; 1 where it names none.
+
+    Raises
+    ------
+    DeclarationError
+        It is no number from 1 up, or the table is no feature view; with file and line.
+    """
+    option = given.get("version")
+    if option is None:
+        return 1
+    if name.split(".")[-2] != "features":
+        hint = "leave VERSION out, or put the table into features"
+        raise DeclarationError(f"{name} has a VERSION, which only feature views have", where=option.where, hint=hint)
+    if not option.value.isdecimal() or int(option.value) < 1:
+        raise DeclarationError(f"{name}: {option.value} is no version", where=option.where, hint=f"write VERSION = {EXAMPLES['version']}")
+    return int(option.value)
 
 
 def dotted(statement: Statement, at: int) -> tuple[str, int]:
@@ -189,7 +217,7 @@ def options(statement: Statement, at: int, name: str) -> tuple[dict[str, Option]
         if key in given:
             raise DeclarationError(f"{name} has {key.upper()} twice", where=where, hint="leave one of them out")
         value = tokens[at + 2] if at + 2 < len(tokens) and tokens[at + 1].token_type is TokenType.EQ else None
-        if value is None or value.token_type in (TokenType.ALIAS, TokenType.NUMBER):
+        if value is None or value.token_type is TokenType.ALIAS or (value.token_type is TokenType.NUMBER and key != "version"):
             problem = f"{key.upper()} = {value.text}, a bare number" if value and value.text.isdigit() else f"{key.upper()} has no value"
             raise DeclarationError(f"{name}: {problem}", where=where, hint=f"write {key.upper()} = {EXAMPLES[key]}")
         given[key] = Option(value.text, where, value.start, value.end + 1)

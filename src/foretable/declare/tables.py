@@ -11,7 +11,7 @@ from foretable.declare.clock import interval
 from foretable.declare.entity import Entity
 from foretable.declare.freshness import GRAINS, INITIALIZE, REFRESH_MODES, Grain, Initialize, RefreshMode, check_history, one_of
 from foretable.declare.lag import parse_lag
-from foretable.declare.names import LAYERS, SYSTEM, checked, split
+from foretable.declare.names import LAYERS, SYSTEM, checked, split, versioned
 from foretable.declare.origin import Origin, caller, collect
 from foretable.declare.resolve import resolver
 from foretable.errors import DeclarationError, UsageError
@@ -135,8 +135,7 @@ class FeatureView(DynamicTable):
     def __post_init__(self) -> None:
         if not isinstance(self.version, int) or self.version < 1:
             raise DeclarationError(f"{self.name}: version={self.version!r} is no version", where=str(self.origin), hint="write: version=2")
-        if self.version > 1:
-            object.__setattr__(self, "name", f"{self.name}__v{self.version}")
+        object.__setattr__(self, "name", versioned(self.name, self.version))
         super().__post_init__()
 
     @property

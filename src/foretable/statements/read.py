@@ -185,6 +185,9 @@ def _alter(statement: Statement, text: str) -> Alter:
     _require_end(statement, end, ALTER)
     if action == "SET" and not given:
         raise UsageError(f"what to set for {name} is missing", where="ALTER DYNAMIC TABLE", hint=f"write: {ALTER}")
+    if "version" in given:
+        hint = "declare another version beside it: CREATE DYNAMIC TABLE … VERSION = 2 AS …"
+        raise UsageError(f"{name} keeps its version", where="ALTER DYNAMIC TABLE", hint=hint)
     return Alter(name, action, full, given, text)
 
 

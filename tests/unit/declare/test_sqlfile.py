@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +23,10 @@ GIVEN = {
     "GRAIN": "Hour",
     "HISTORY": "'90 days'",
     "OWN_PACE": "true",
+    "ONLINE": "TRUE",
+    "OWNER": "'crm team'",
+    "TAGS": "'rfm, daily'",
+    "VERSION": "2",
 }
 
 
@@ -35,14 +39,19 @@ def test_every_option_is_tried():
     assert {name.upper() for name in EXAMPLES} == GIVEN.keys()
 
 
-@pytest.mark.parametrize("order", list(permutations(GIVEN))[::280])
+ORDERS = [Random(seed).sample(list(GIVEN), len(GIVEN)) for seed in range(18)]
+
+
+@pytest.mark.parametrize("order", ORDERS)
 def test_options_stand_in_any_order(order):
-    table = declare(f"CREATE OR REPLACE DYNAMIC TABLE Clean.A {' '.join(f'{name} = {GIVEN[name]}' for name in order)}\nAS SELECT 1 AS id")
-    assert table.name == "clean.a"
+    table = declare(
+        f"CREATE OR REPLACE DYNAMIC TABLE Features.A {' '.join(f'{name} = {GIVEN[name]}' for name in order)}\nAS SELECT 1 AS id"
+    )
+    assert (table.name, table.view, table.version) == ("features.a__v2", "features.a", 2)
     assert table.entity is ENTITIES["customer"]
     assert (table.target_lag, table.refresh_mode, table.initialize) == ("5 minutes", "INCREMENTAL", "ON_SCHEDULE")
     assert (table.grain, table.history, table.sql) == ("hour", "90 days", "SELECT 1 AS id")
-    assert table.own_pace is True
+    assert (table.own_pace, table.online, table.owner, table.tags) == (True, True, "crm team", ("rfm", "daily"))
 
 
 def test_without_options_everything_is_the_default():
@@ -89,6 +98,11 @@ WRONG = {
     "CREATE DYNAMIC TABLE clean.a ENTITY = customer HISTORY = '99999999999 days' AS SELECT 1": (1, "history is", "90 days"),
     "CREATE DYNAMIC TABLE clean.a\nOWN_PACE = maybe AS SELECT 1": (2, "own_pace is 'maybe'", "TRUE"),
     "CREATE DYNAMIC TABLE clean.a TARGET_LAG = DOWNSTREAM OWN_PACE = TRUE AS SELECT 1": (1, "own_pace needs a pace", "target_lag="),
+    "CREATE DYNAMIC TABLE clean.a ONLINE = TRUE AS SELECT 1": (1, "online needs an entity", "entity="),
+    "CREATE DYNAMIC TABLE clean.a\nVERSION = 2 AS SELECT 1": (2, "only feature views have", "leave VERSION out"),
+    "CREATE DYNAMIC TABLE features.a\nVERSION = '2b' AS SELECT 1": (2, "2b is no version", "VERSION = 2"),
+    "CREATE DYNAMIC TABLE features.a\nVERSION = 0 AS SELECT 1": (2, "0 is no version", "VERSION = 2"),
+    "CREATE DYNAMIC TABLE features.a VERSION = AS SELECT 1": (1, "VERSION has no value", "VERSION = 2"),
     "CREATE DYNAMIC TABLE a AS SELECT 1": (1, "'a' is not the name of a table", "layer.table"),
     "CREATE DYNAMIC TABLE\nAS SELECT 1": (2, "'AS' is not the name of a table", "layer.table"),
     "CREATE DYNAMIC TABLE": (1, "name of the table is missing", "layer.table"),
