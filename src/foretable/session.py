@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from foretable.train import TrainingReport
 
 
-class Session(SessionModels, SessionPublished):
+class Session(SessionModels, SessionPublished, SessionFeatures):
     """An open project. It holds no connection: each call opens the warehouse and closes it.
 
     Parameters
