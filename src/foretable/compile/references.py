@@ -19,6 +19,8 @@ FUNCTIONS: Mapping[str, tuple[str, str]] = {
     "predict": (PREDICT, ""),
     "label": (PREDICT, "_label"),
     "probabilities": (PREDICT, "_probabilities"),
+    "interval": (PREDICT, "_interval"),
+    "interval_of": (PREDICT, "_interval_of"),
     "explain": ("explain_", ""),
 }
 """What stands before and after the name of a model in the names of its functions; ``__<alias>`` or ``__v<N>`` may follow."""

@@ -7,6 +7,7 @@ from itertools import accumulate, pairwise
 
 from sqlglot import exp
 
+from foretable.compile.answers import HIGH, LOW
 from foretable.compile.recorded import Columns
 from foretable.compile.references import FUNCTIONS
 from foretable.declare.model import Model
@@ -17,6 +18,8 @@ from foretable.sql import DIALECT, column, table
 
 ROW, OTHERWISE = "f", "foretable_row"
 """The name of a row in the query, and the one where a column is called so: a call would get that column alone."""
+SCORED = "scored"
+"""What the rows are called that have their predictions already: the interval is made of these, so that no row is scored twice."""
 PLACES = 10_000
 """Traffic is shared out in steps of a hundredth of a percent."""
 
@@ -54,20 +57,51 @@ def scoring_query(declared: ScoringTable, columns_of: Callable[[str], Columns]) 
                 f"{declared.name}: {name!r} is not among the scored columns", where=str(declared.origin), hint=nearest(name, owner)
             )
     row = OTHERWISE if ROW in {name.lower() for name in owner} else ROW
-    return exp.select(
+    query = exp.select(
         *(column(name, row) for name in dict.fromkeys((*keys, *declared.keep))),
         *_answers(declared, keys, row),
     ).from_(_rows([view.name for view in views], keys, row))
+    return query if declared.model.intervals is None else _with_intervals(query, declared, keys)
+
+
+def output_of(declared: ScoringTable) -> str:
+    """What the column of predictions is called."""
+    return declared.output or f"{declared.model.name}_{OUTPUTS[declared.model.task]}"
+
+
+def _with_intervals(scored: exp.Select, declared: ScoringTable, keys: tuple[str, ...]) -> exp.Select:
+    """The same columns, and both ends of the interval behind each prediction: that of the version that made it."""
+    model, output = declared.model, output_of(declared)
+    ours = _interval(model, output)
+    for alias, chosen in _chosen(declared, keys, SCORED).items():
+        ours = exp.case().when(chosen, _interval(model, output, alias)).else_(ours)
+    intervals = {output: ours}
+    if declared.shadow:
+        shadow = f"{output}_{declared.shadow}"
+        intervals[shadow] = _interval(model, shadow, declared.shadow)
+    found: list[exp.Expr] = []
+    for name in scored.named_selects:
+        found.append(column(name, SCORED))
+        if name in intervals:
+            for end in (LOW, HIGH):
+                value = exp.Anonymous(this="struct_extract", expressions=[intervals[name].copy(), exp.Literal.string(end.strip("_"))])
+                found.append(exp.alias_(value, f"{name}{end}", quoted=True))
+    return exp.select(*found).from_(scored.subquery(exp.to_identifier(SCORED, quoted=True)))
+
+
+def _interval(model: Model, prediction: str, alias: str = "") -> exp.Expr:
+    before, after = FUNCTIONS["interval_of"]
+    name = f"{before}{model.name}{after}"
+    return exp.Anonymous(this=f"{name}__{alias}" if alias else name, expressions=[column(prediction, SCORED)])
 
 
 def _answers(declared: ScoringTable, keys: tuple[str, ...], row: str) -> list[exp.Expr]:
     """The columns that the model adds: its answer and version, those of the shadow, the reasons."""
     model = declared.model
-    output = declared.output or f"{model.name}_{OUTPUTS[model.task]}"
+    output = output_of(declared)
     answer, version = _call("predict", model, row), _version(model)
     reasons = _call("explain", model, row)
-    for alias, (low, high) in _ranges(declared.traffic).items():
-        chosen = exp.and_(_version(model, alias).is_(exp.null()).not_(), *_between(_place(model, keys, row), low, high))
+    for alias, chosen in _chosen(declared, keys, row).items():
         answer, version, reasons = (
             exp.case().when(chosen.copy(), theirs).else_(ours)
             for ours, theirs in (
@@ -85,6 +119,15 @@ def _answers(declared: ScoringTable, keys: tuple[str, ...], row: str) -> list[ex
         first = exp.Anonymous(this="list_slice", expressions=[reasons, exp.Literal.number(1), exp.Literal.number(declared.reasons)])
         found.append(exp.alias_(exp.Anonymous(this="to_json", expressions=[first]), f"{model.name}_factors", quoted=True))
     return found
+
+
+def _chosen(declared: ScoringTable, keys: tuple[str, ...], row: str) -> dict[str, exp.Expr]:
+    """Whether the version of an alias answers for a row, by alias."""
+    model = declared.model
+    return {
+        alias: exp.and_(_version(model, alias).is_(exp.null()).not_(), *_between(_place(model, keys, row), low, high))
+        for alias, (low, high) in _ranges(declared.traffic).items()
+    }
 
 
 def _call(kind: str, model: Model, row: str, alias: str = "") -> exp.Expr:

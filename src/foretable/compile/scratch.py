@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import duckdb
 from sqlglot import exp
 
-from foretable.compile.answers import KINDS_OF, answer_type, table_columns
+from foretable.compile.answers import answer_type, kinds_of, table_columns
 from foretable.compile.asof import AS_OF, MODEL_VERSION
 from foretable.compile.recorded import Columns, recorded_text
 from foretable.compile.references import called_model, calls
@@ -56,7 +56,7 @@ class Scratch:
         """Stubs of the functions of models among the names: for a row, and where there is such a form, for a table."""
         for name in sorted(set(names) - self._stubs):
             called = called_model(name, models)
-            if called is None or called.kind not in KINDS_OF[models[called.model].task]:
+            if called is None or called.kind not in kinds_of(models[called.model]):
                 continue
             self._stubs.add(name)
             model = models[called.model]

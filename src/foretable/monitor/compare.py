@@ -19,11 +19,11 @@ from foretable.compile.asof import literal
 from foretable.compile.graph import Graph
 from foretable.compile.history import history_name
 from foretable.compile.inline import inlined
+from foretable.compile.scoring import output_of
 from foretable.declare.judge import METRICS_OF
 from foretable.declare.scoring import ScoringTable
 from foretable.errors import TrainingError, UnknownName, UsageError, nearest
 from foretable.refresh.history import utc_now
-from foretable.registry.signature import OUTPUTS
 from foretable.sql import column, render, statement, table
 from foretable.train.judge.bootstrap import dense
 from foretable.train.judge.evaluate import measure
@@ -163,7 +163,7 @@ def _on(graph: Graph, declared: ScoringTable, date: datetime) -> exp.Select:
     outcome = next(name for name in graph.tables[label.name].columns if name.lower() not in {key.lower() for key in keys})
     stood = _stood(declared, keys, date).subquery("stood")
     spine = inlined(graph, label.name, date).subquery("spine")
-    output = f"{declared.model.name}_{OUTPUTS[declared.model.task]}"
+    output = output_of(declared)
     taken = {ANSWER: output, "version": "model_version"}
     if declared.shadow:
         taken |= {SHADOW: f"{output}_{declared.shadow}", "shadow_version": f"model_version_{declared.shadow}"}

@@ -85,6 +85,8 @@ def declaration_fingerprint(graph: Graph, model: str) -> str:
         "rules": [rules.fingerprint for name in made_from if (rules := graph.project.schemas.get(name)) and name.startswith("clean.")],
         "time_zone": graph.project.config.time_zone if declared.label.horizon is not None else None,
     }
+    if declared.intervals is not None:
+        settings["intervals"] = declared.intervals
     return hashlib.sha256(json.dumps(settings, sort_keys=True, default=repr).encode()).hexdigest()[:16]
 
 

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from foretable.errors import UsageError
+from foretable.registry.intervals import Intervals
 from foretable.registry.signature import Feature, Kind, SegmentThresholds, Signature, Task
 
 MOST_FEATURES = 10_000
 MOST_WORDS = 100_000
+MOST_PIECES = 1_000
 _NAME = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?\Z")
-_KNOWN = {"model", "task", "features", "label", "threshold", "classes", "by_segment", "reasons", "output"}
+_KNOWN = {"model", "task", "features", "label", "threshold", "classes", "by_segment", "reasons", "output", "intervals"}
 _EXAMPLE = '{"features": [{"name": "spend", "kind": "number"}, {"name": "plan", "kind": "category", "vocabulary": ["basic", "gold"]}]}'
 
 
@@ -60,7 +62,7 @@ def signature_of(
     ----------
     document
         ``features`` (name, kind, and of a category its vocabulary, in the order of the columns), and where they differ from
-        the defaults ``task``, ``label``, ``threshold``, ``classes``, ``by_segment``, ``reasons``.
+        the defaults ``task``, ``label``, ``threshold``, ``classes``, ``by_segment``, ``reasons``, ``intervals``.
     model
         Whose it is.
     where
@@ -94,8 +96,9 @@ def signature_of(
     if not isinstance(said_label, str) or not said_label:
         raise refuse(f"label {said_label!r} is no name")
     return Signature(
-        model, said, features, said_label, float(threshold), classes, _segments(document, refuse), _reasons(document, features, refuse)
-    )
+        model, said, features, said_label, float(threshold), classes, _segments(document, refuse), _reasons(document, features, refuse),
+        _intervals(document, said, refuse),
+    )  # fmt: skip
 
 
 def _features(given: object, refuse: Any) -> tuple[Feature, ...]:
@@ -140,6 +143,19 @@ def _segments(document: Mapping[str, Any], refuse: Any) -> SegmentThresholds | N
     if not all(isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) for _, value in pairs):
         raise refuse("by_segment: a threshold is a number")
     return SegmentThresholds(given["column"], tuple((name, float(value)) for name, value in pairs))
+
+
+def _intervals(document: Mapping[str, Any], task: Task, refuse: Any) -> Intervals | None:
+    given = document.get("intervals")
+    if given is None:
+        return None
+    try:
+        found = Intervals.read(given)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise refuse("intervals have a level, the least outcome, borders, and lines of low and high ends") from None
+    if task != "regression" or len(found.low) > MOST_PIECES or not found.sound():
+        raise refuse("intervals: of a regression, ascending borders and a line of finite numbers per piece are expected")
+    return found
 
 
 def _reasons(document: Mapping[str, Any], features: Sequence[Feature], refuse: Any) -> tuple[tuple[str, str], ...]:

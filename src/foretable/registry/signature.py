@@ -16,11 +16,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from foretable.registry.intervals import Intervals
+
 Kind = Literal["number", "boolean", "category"]
 Task = Literal["classification", "multiclass", "regression"]
 OUTPUTS: Mapping[Task, str] = {"classification": "probability", "multiclass": "label", "regression": "prediction"}
 """What ``predict_<model>`` gives: a probability of class 1, the most probable class, or a number."""
-ENDINGS = ("_label", "_probabilities")
+ENDINGS = ("_label", "_probabilities", "_interval", "_interval_of")
 """What ends the name of a model in the names of other functions than ``predict_<model>``."""
 TYPES: Mapping[Kind, str] = {
     "number": r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*",
@@ -76,6 +78,8 @@ class Signature:
         Thresholds that depend on a column of the scored row.
     reasons
         Feature and words that tell people what its value is: ``"{value} support tickets in 30 days"``.
+    intervals
+        The interval around a predicted number; None where the version has none.
     """
 
     model: str
@@ -86,6 +90,7 @@ class Signature:
     classes: tuple[str, ...] = ()
     by_segment: SegmentThresholds | None = None
     reasons: tuple[tuple[str, str], ...] = ()
+    intervals: Intervals | None = None
 
     @property
     def output(self) -> str:
@@ -105,6 +110,8 @@ class Signature:
         fields["reasons"] = tuple((feature, words) for feature, words in fields.get("reasons", ()))
         if segment := fields.get("by_segment"):
             fields["by_segment"] = SegmentThresholds(segment["column"], tuple((v, t) for v, t in segment["thresholds"]))
+        if intervals := fields.get("intervals"):
+            fields["intervals"] = Intervals.read(intervals)
         return cls(**fields)
 
 

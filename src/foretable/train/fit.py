@@ -140,10 +140,10 @@ def _finish(model: Model, fit: Fit, prepared: Prepared) -> Finish:
 
 
 def judged_signature(model: Model, signature: Signature, judged: Judgement) -> Signature:
-    """The contract, with the thresholds that were set for a candidate."""
+    """The contract, with the thresholds and intervals that were set for a candidate."""
     own, by = judged.threshold.by_segment, model.threshold.by if isinstance(model.threshold, Value) else None
     segments = SegmentThresholds(by, tuple(sorted(own.items()))) if by and own else None
-    return replace(signature, threshold=judged.threshold.threshold, by_segment=segments)
+    return replace(signature, threshold=judged.threshold.threshold, by_segment=segments, intervals=judged.intervals)
 
 
 def _artifacts(model: Model, fit: Fit, form: Form, width: int) -> dict[str, bytes]:

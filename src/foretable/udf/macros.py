@@ -2,7 +2,8 @@
 
 For classes of 0 and 1 and for numbers ``predict_<model>(row)`` is what the model gives, and
 ``predict_<model>_label(row)`` what follows from a probability at the threshold of the signature. For several
-classes they are the most probable class, and ``predict_<model>_probabilities(row)`` those of all.
+classes they are the most probable class, and ``predict_<model>_probabilities(row)`` those of all. Numbers have
+``predict_<model>_interval(row)``, and ``predict_<model>_interval_of(prediction)`` for who has the prediction already.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from sqlglot import exp
 from foretable import sql
 from foretable.registry.signature import Signature
 from foretable.udf.calls import ROW, Answers, answer, filled, reasons
+from foretable.udf.ends import ends, interval
 from foretable.udf.explained import REASON
 
 _SCORED = "foretable_scored"
@@ -25,6 +27,8 @@ FROM (SELECT features_of.*, $answer AS foretable_scored FROM query_table(foretab
 """
 _FROM_LIST = "SELECT list_transform([$answer], lambda foretable_p : $made)[1]"
 """An expression that reads the probabilities more than once, and has them computed once."""
+PREDICTION = "foretable_prediction"
+"""The macros' name for what a model has predicted."""
 _CLASS = "SELECT list_extract($classes, list_position(foretable_p, list_max(foretable_p)))"
 _MAP = "SELECT map($classes, $answer)"
 
@@ -53,6 +57,12 @@ def macros(answers: Answers, version: int, suffix: str) -> list[str]:
         several = [_create(name, [ROW], answer(answers, name))]
     if signature.task == "classification":
         several.append(_create(label, [ROW], label_of(signature, answer(answers, label), ROW)))
+    if signature.task == "regression":
+        given, found = f"predict_{signature.model}_interval{suffix}", sql.column("foretable_p")
+        made = interval(signature.intervals, found)
+        several.append(_create(given, [ROW], filled(_FROM_LIST, answer=answer(answers, given), made=made)))
+        known = filled(_FROM_LIST, answer=exp.column(PREDICTION), made=made)
+        several.append(_create(f"predict_{signature.model}_interval_of{suffix}", [PREDICTION], known))
     return [*several, _table(answers, version, name)]
 
 
@@ -90,6 +100,9 @@ def _given(signature: Signature) -> dict[str, exp.Expr]:
     found = sql.column(_SCORED)
     if signature.task == "multiclass":
         return {signature.output: _class(signature, found), f"{signature.model}_probabilities": _probabilities(signature, found)}
+    if signature.task == "regression" and signature.intervals is not None:
+        low, high = ends(signature.intervals, found)
+        return {signature.output: found, f"{signature.output}_low": low, f"{signature.output}_high": high}
     if signature.task == "regression":
         return {signature.output: found}
     return {signature.output: found, f"{signature.model}_label": label_of(signature, found, "")}

@@ -67,7 +67,7 @@ def evaluate(
     """
     found: list[Evaluation] = []
     chosen = _chosen(answer, split, dates, capacity, seed) if task == "classification" and capacity is not None else None
-    for split_name, segment, rows in _parts(task, answer, split, segments, dates):
+    for split_name, segment, rows in parts(task, answer, split, segments, dates):
         most = repeats_for(len(rows)) if segment == "all" else min(SEGMENT_REPEATS, repeats_for(len(rows)))
         measured = measure(
             task,
@@ -86,10 +86,10 @@ def evaluate(
     return tuple(found)
 
 
-def _parts(
+def parts(
     task: str, answer: np.ndarray, split: np.ndarray, segments: Mapping[str, np.ndarray], dates: np.ndarray | None
 ) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Split, segment and positions of the rows of each part that has rows."""
+    """Split, segment and positions of the rows of each part that has rows; parameters as for :func:`evaluate`."""
     test = split == TEST
     parts = [(name, "all", split == code) for code, name in SPLITS.items()]
     parts += [(SPLITS[TEST], name, test & mask) for name, mask in segments.items()]

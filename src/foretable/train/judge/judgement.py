@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,9 @@ import pyarrow as pa
 
 from foretable.declare.judge import Value
 from foretable.declare.model import Model
+from foretable.registry.intervals import Intervals
 from foretable.train.judge.chance import chance
+from foretable.train.judge.covered import covered, intervals_of
 from foretable.train.judge.curves import curves
 from foretable.train.judge.drift import drift
 from foretable.train.judge.evaluate import evaluate
@@ -29,13 +31,14 @@ class Judgement:
     """What is known of a fitted model.
 
     ``threshold`` is the declared one, or chosen on the validation rows by what acting is worth. ``findings`` are of chance,
-    calibration and fairness on the test rows.
+    calibration, fairness and intervals on the test rows. ``intervals`` are calibrated on the validation rows where they are declared.
     """
 
     threshold: Threshold
     evaluations: tuple[Evaluation, ...]
     curves: tuple[Curve, ...]
     findings: tuple[Finding, ...]
+    intervals: Intervals | None = None
 
 
 def judge(model: Model, prepared: Prepared, native: Callable[[np.ndarray], np.ndarray]) -> Judgement:
@@ -55,7 +58,8 @@ def judge(model: Model, prepared: Prepared, native: Callable[[np.ndarray], np.nd
     cuts = cuts_of(model, prepared, threshold, np.arange(len(answer)))
     value = model.threshold if isinstance(model.threshold, Value) else None
     apart = (*model.segments, *(model.sensitive if model.task != "classification" else ()))
-    segments = {name: mask for column in apart for name, mask in by_value(column, prepared.aside[column]).items()}
+    segments = {"latest": prepared.latest}
+    segments |= {name: mask for column in apart for name, mask in by_value(column, prepared.aside[column]).items()}
     evaluations = evaluate(
         model.task,
         prepared.outcome,
@@ -64,7 +68,7 @@ def judge(model: Model, prepared: Prepared, native: Callable[[np.ndarray], np.nd
         prepared.clusters,
         threshold=cuts,
         seed=model.seed,
-        segments={"latest": prepared.latest, **segments},
+        segments=segments,
         dates=prepared.dates,
         capacity=None if value is None else value.capacity,
     )
@@ -77,8 +81,16 @@ def judge(model: Model, prepared: Prepared, native: Callable[[np.ndarray], np.nd
     known = {(e.split, e.segment, e.metric) for e in evaluations}
     evaluations += tuple(e for e in fair if (e.split, e.segment, e.metric) not in known)
     beaten = chance(model.task, prepared.outcome[test], answer[test], prepared.clusters[test], seed=model.seed)
-    findings = (beaten, *calibration(model.gate, evaluations), *unfair)
-    return Judgement(threshold, evaluations, _curves(model, prepared, answer, native, threshold), findings)
+    intervals, held, off = _intervals(model, prepared, answer, segments)
+    findings = (beaten, *calibration(model.gate, evaluations), *unfair, *off)
+    return Judgement(threshold, (*evaluations, *held), _curves(model, prepared, answer, native, threshold), findings, intervals)
+
+
+def _intervals(
+    model: Model, prepared: Prepared, answer: np.ndarray, segments: Mapping[str, np.ndarray]
+) -> tuple[Intervals | None, tuple[Evaluation, ...], tuple[Finding, ...]]:
+    found = intervals_of(model, prepared, answer)
+    return (found, (), ()) if found is None else (found, *covered(found, prepared, answer, segments=segments, seed=model.seed))
 
 
 def threshold_of(model: Model, prepared: Prepared, answer: np.ndarray) -> Threshold:
