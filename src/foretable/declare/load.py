@@ -58,6 +58,8 @@ def load_project(root: Path) -> Project:
         raise DeclarationError(
             f"{name} is both a source and a table", where=str(tables[name].origin), hint=f"the source: {sources[name].origin}"
         )
+    models = _by_name(found, Model)
+    _refuse_shared(models, {**sources, **tables})
     found_macros = [macro for path in sorted((root / "udfs").glob("*.sql")) for macro in macros(path)]
     return Project(
         root=root,
@@ -65,12 +67,32 @@ def load_project(root: Path) -> Project:
         entities=entities,
         sources=sources,
         tables=tables,
-        models=_by_name(found, Model),
+        models=models,
         functions=_by_name(found, Function),
         macros={macro.name: macro for macro in found_macros},
         schemas=_by_name(found, TableSchema),
         pipelines=_pipelines(found),
     )
+
+
+def _refuse_shared(models: Mapping[str, Model], tables: Mapping[str, Source | DynamicTable]) -> None:
+    """A training set is written anew at every training: it cannot be another model's, nor a declared table."""
+    taken: dict[str, Any] = dict(tables)
+    for model in models.values():
+        name = model.training_set
+        if name in taken:
+            raise DeclarationError(
+                f"model {model.name}: its training set {name} has the name of {_called(taken[name])}",
+                where=str(model.origin),
+                hint=f'write training_set="training.{model.name}_rows"; the other one: {taken[name].origin}',
+            )
+        taken[name] = model
+
+
+def _called(declared: Source | DynamicTable | Model) -> str:
+    if isinstance(declared, Model):
+        return f"that of model {declared.name}"
+    return "a source" if isinstance(declared, Source) else f"a {declared.kind}"
 
 
 def _import_folders(root: Path) -> None:

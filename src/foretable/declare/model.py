@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from foretable.declare.baselines import Baseline, BuyTillYouDie
 from foretable.declare.candidates import Candidate
 from foretable.declare.judge import FAIRNESS, METRICS_OF, EntitySplit, Gate, TimeSplit, Value
+from foretable.declare.names import checked, split
 from foretable.declare.origin import Origin, caller, collect
 from foretable.errors import DeclarationError, nearest
 
@@ -21,6 +22,8 @@ ENCODINGS = ("onehot", "ordinal", "target")
 IMPUTE = ("median", "mean", "zero")
 CALIBRATIONS = ("sigmoid", "isotonic")
 EXECUTORS = ("onnx", "booster")
+TRAINING = "training"
+"""The layer of training sets."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +83,7 @@ class Model:
     baselines
         What a practitioner would do without a model, measured beside it on the same rows; of a regression.
     training_set
-        Name of the table that it learns from; by default ``training.<name>``.
+        Name of the table that it learns from, in layer ``training``; by default ``training.<name>``.
     rows
         The most rows that it learns from and is judged on: of more, whole entities are drawn by a hash of their key.
     """
@@ -122,12 +125,19 @@ class Model:
             self._refuse(f"model {self.name} has no candidates", "add candidates=[ft.LogisticRegression(), …]")
         if not self.features:
             self._refuse(f"model {self.name} has no features", "add features=[your_feature_view]")
+        self._name_training_set()
         self._check_words()
         if not self.gate.metric:
             object.__setattr__(self, "gate", replace(self.gate, metric=METRICS_OF[self.task][0]))
         self._check_task()
         self._check_second_label()
         collect(self)
+
+    def _name_training_set(self) -> None:
+        name = checked(self.training_set or f"{TRAINING}.{self.name}", where=self.origin)
+        if split(name)[:2] != ("", TRAINING):
+            self._refuse(f"model {self.name}: training_set={self.training_set!r} is not in layer {TRAINING}", f"write {TRAINING}.<name>")
+        object.__setattr__(self, "training_set", name)
 
     def _check_words(self) -> None:
         """Words that must be among those known."""

@@ -22,10 +22,15 @@ from foretable.sql import column, render, statement, table
 from foretable.train.columns import AS_OF, aside_columns, feature_columns, label_column
 from foretable.warehouse import wave
 
+_FORMER = """
+SELECT t.name FROM foretable.training_sets AS t JOIN duckdb_tables() AS d ON t.name = lower(d.schema_name || '.' || d.table_name)
+WHERE t.model = ? AND t.name <> ? AND d.database_name = current_database() AND t.name NOT IN (SELECT name FROM foretable.tables)
+"""
+
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """A materialised training set: table ``training.<model>``, one row per key (and ``as_of``).
+    """A materialised training set: a table of layer ``training``, one row per key (and ``as_of``).
 
     ``as_of`` is the name of the date column, None where the label has no clock; ``features`` are the
     inputs in order, ``aside`` columns that rows are evaluated by; ``hash`` identifies the content (it also changes with DuckDB's
@@ -67,7 +72,7 @@ def build_training_set(connection: duckdb.DuckDBPyConnection, graph: Graph, mode
     """
     declared = graph.project.model(model)
     dates = training_dates(connection, graph, model)
-    target = f"training.{declared.name}"
+    target = declared.training_set
     with wave(connection):
         connection.execute("CREATE SCHEMA IF NOT EXISTS training")
         for position, date in enumerate(dates):
@@ -209,7 +214,10 @@ def _columns(connection: duckdb.DuckDBPyConnection, target: str) -> dict[str, st
 
 
 def _record(connection: duckdb.DuckDBPyConnection, built: TrainingSet) -> None:
-    connection.execute("DELETE FROM foretable.training_sets WHERE name = ?", [built.table])
+    """Enter the set in the catalog; a model has one, so under a former name it goes."""
+    for (former,) in connection.execute(_FORMER, [built.model, built.table]).fetchall():
+        connection.execute(statement("DROP TABLE IF EXISTS $former", former=table(former)))
+    connection.execute("DELETE FROM foretable.training_sets WHERE name = ? OR model = ?", [built.table, built.model])
     connection.execute(
         "INSERT INTO foretable.training_sets VALUES (?, ?, ?, ?, ?, ?, ?, now()::TIMESTAMP)",
         [built.table, built.model, built.hash, built.row_count, built.positives, built.as_of_from, built.as_of_to],

@@ -131,3 +131,53 @@ def test_a_macro_file_holds_only_macros_that_can_be_replaced(project):
     with pytest.raises(DeclarationError, match="only macros") as caught:
         load_project(project({"udfs/m.sql": "CREATE OR REPLACE MACRO a(x) AS x;\nCREATE MACRO b(x) AS x;"}))
     assert caught.value.where.endswith("m.sql:2")
+
+
+MODELS = """
+import foretable as ft
+
+c = ft.Entity("c", key="id")
+ft.Source("raw.x", entity=c, fixed=["a"])
+ft.Source("training.brought", entity=c, fixed=["a"])
+
+@ft.feature_view("features.f", entity=c)
+def f():
+    return ft.ref("raw.x").rows()
+
+@ft.label("training.left", entity=c)
+def left():
+    return ft.ref("raw.x").rows()
+
+ft.Model("leaving", label=left, features=[f], candidates=[ft.LogisticRegression()])
+"""
+
+
+def model(name: str, training_set: str = "") -> str:
+    given = f', training_set="{training_set}"' if training_set else ""
+    return f'ft.Model("{name}", label=left, features=[f], candidates=[ft.LogisticRegression()]{given})\n'
+
+
+def test_a_training_set_has_a_name_of_its_own(project):
+    loaded = load_project(project({"pipelines/a.py": MODELS + model("b", "Training.B_With_Target")}))
+    assert {found.name: found.training_set for found in loaded.models.values()} == {
+        "leaving": "training.leaving",
+        "b": "training.b_with_target",
+    }
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        (model("b", "training.leaving"), "has the name of that of model leaving"),
+        (model("b", "training.Left"), "has the name of a label"),
+        (model("left"), "its training set training.left has the name of a label"),
+        (model("b", "training.brought"), "has the name of a source"),
+        (model("b", "features.b"), "is not in layer training"),
+        (model("b", "crm.training.b"), "is not in layer training"),
+        (model("b", "b with target"), "is not the name of a table"),
+    ],
+)
+def test_a_training_set_that_cannot_be_its_own_is_refused(project, declared, told):
+    with pytest.raises(DeclarationError, match=told) as caught:
+        load_project(project({"pipelines/a.py": MODELS + declared}))
+    assert "a.py:" in caught.value.where and caught.value.hint

@@ -167,3 +167,19 @@ def test_what_happens_on_a_day_is_unknown_when_it_starts(world, zone, kind):
     assert clock == datetime(2026, 3, 5)
     served = table_as_of(graph, observe(connection, graph, clock), "features.a", clock)
     assert served.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).time() == datetime.min.time()
+
+
+def test_a_training_set_is_called_as_declared_and_keeps_no_second_copy(world):
+    rules = "\nimport pandera.ibis as pa\nft.schema('training.people', pa.DataFrameSchema({'n': pa.Column(checks=pa.Check.ge(99))}))"
+    named = PIPELINE.replace("candidates=", 'training_set="training.People", candidates=')
+    connection, graph = world()
+    build_training_set(connection, graph, "m")
+    _, named_graph = world(pipeline=named)
+    built = build_training_set(connection, named_graph, "m")
+    assert built.table == "training.people"
+    assert connection.execute("SELECT name, model FROM foretable.training_sets").fetchall() == [("training.people", "m")]
+    assert connection.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'training'").fetchall() == [("people",)]
+    _, ruled = world(pipeline=named + rules)
+    with pytest.raises(QualityViolation, match="n") as caught:
+        build_training_set(connection, ruled, "m")
+    assert "training.people" in caught.value.where
