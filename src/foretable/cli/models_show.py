@@ -104,6 +104,7 @@ def _shown(version: Version, facts: Mapping[str, Any]) -> None:
         "task": f"{signature.task} of {signature.label}" + (f" into {', '.join(signature.classes)}" if signature.classes else ""),
         "answers": f"{signature.output}, by {version.executor}",
         "threshold": f"{signature.threshold:g}" if signature.task == "classification" else "",
+        "intervals": f"{signature.intervals.level:.0%} of outcomes" if signature.intervals else "",
         "learned from": f"{version.training_set}, {console.count(version.row_count, 'row')}{span}, hash {version.training_hash}",
         "judged on": console.count(version.test_rows, "row") if version.test_rows else "no rows",
         "parity": _parity(version.parity),
@@ -182,12 +183,12 @@ def _figure(each: Mapping[str, Any] | None) -> str:
 
 
 def _baselines(evaluations: Sequence[Mapping[str, Any]], baselines: Sequence[Mapping[str, Any]]) -> None:
-    """What simple baselines reach on the test rows, beside the version."""
+    """What simple baselines reach on the test rows, a table each: their names are long."""
     own = {each["metric"]: each for each in evaluations if (each["split"], each["segment"]) == (SPLITS[0], ALL)}
-    if baselines:
-        console.heading("baselines on the test rows, with 95 % intervals")
-        rows = [[each["metric"], _figure(own.get(each["metric"])), each["baseline"], _figure(each), _better(each)] for each in baselines]
-        console.table(["metric", "version", "baseline", "baseline's", "better by"], rows, limit=None)
+    for name, of_baseline in groupby(baselines, lambda each: str(each["baseline"])):
+        console.heading(f"beside {name} on the test rows, with 95 % intervals")
+        rows = [[each["metric"], _figure(own.get(each["metric"])), _figure(each), _better(each)] for each in of_baseline]
+        console.table(["metric", "version", "baseline", "better by"], rows, limit=None)
 
 
 def _better(each: Mapping[str, Any]) -> str:

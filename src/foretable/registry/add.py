@@ -52,6 +52,10 @@ INSERT INTO foretable.baselines
 SELECT ?, ?, unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::DOUBLE[]), unnest(?::DOUBLE[]),
     unnest(?::DOUBLE[]), unnest(?::DOUBLE[]), unnest(?::DOUBLE[]), unnest(?::DOUBLE[]), unnest(?::BIGINT[]), unnest(?::VARCHAR[])::JSON
 """
+_FIRST_WITH_INTERVALS = """
+SELECT coalesce(min(version) FILTER (json_extract(signature, '$.intervals') IS NOT NULL) = $2, false) AND count(*) > 1
+FROM foretable.model_versions WHERE model = $1
+"""
 _CLAIM_TRIALS = "UPDATE foretable.trials SET version = ? WHERE model = ? AND study = ? AND version IS NULL"
 
 
@@ -95,6 +99,7 @@ def add_version(
         What was found for all candidates; the candidate's own are added.
     """
     # Here, because the functions import this package for the signature.
+    from foretable.registry.renew import renew_functions
     from foretable.udf.dispatch import stage
     from foretable.udf.functions import install_macros
 
@@ -118,6 +123,8 @@ def add_version(
         _add_findings(connection, model, number, [*findings, *trained.findings])
         stage(model, number, signature, trained.artifacts)
         install_macros(connection, model, number, f"predict_{model}__v{number}")
+        if connection.execute(_FIRST_WITH_INTERVALS, [model, number]).fetchall()[0][0]:
+            renew_functions(connection, model)
         return version_of(connection, model, number)
 
 

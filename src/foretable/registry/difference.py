@@ -99,6 +99,7 @@ def _settings(version: Version) -> dict[str, Any]:
         "label": signature.label,
         "classes": list(signature.classes) or None,
         "threshold": signature.threshold,
+        "intervals": signature.intervals.level if signature.intervals else None,
         "executor": version.executor,
         "origin": version.origin,
         "seed": version.seed,

@@ -59,6 +59,10 @@ class Intervals:
         return bool(np.isfinite(numbers).all() and 0 < self.level < 1 and fitting and (np.diff(self.borders) > 0).all())
 
 
+NONE = Intervals(0.0)
+"""Of a version without intervals whose model has others with: what is made of a table has the same columns for all of them."""
+
+
 def _on(lines: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """A level line is its height, also where the prediction is infinite."""
     with np.errstate(over="ignore", invalid="ignore"):

@@ -6,6 +6,9 @@ import duckdb
 
 from foretable.registry.aliases import ARCHIVED, CHAMPION
 
+_VERSIONS = "SELECT model, version FROM foretable.model_versions WHERE model = coalesce($1, model) ORDER BY ALL"
+_ALIASES = "SELECT model, version, alias FROM foretable.model_aliases WHERE model = coalesce($1, model) AND alias <> $2 ORDER BY ALL"
+
 
 def renew(connection: duckdb.DuckDBPyConnection) -> None:
     """Bring an earlier catalog to this release; with it every version gets the functions that came later.
@@ -21,17 +24,17 @@ def renew(connection: duckdb.DuckDBPyConnection) -> None:
     from foretable.warehouse.version import catalog_version
 
     if 0 < catalog_version(connection) < CATALOG_VERSION:
-        ensure_catalog(connection, then=_functions)
+        ensure_catalog(connection, then=renew_functions)
 
 
-def _functions(connection: duckdb.DuckDBPyConnection) -> None:
+def renew_functions(connection: duckdb.DuckDBPyConnection, of: str | None = None) -> None:
+    """Create the functions of all versions and aliases anew, in the caller's transaction; ``of`` one model, or of all."""
     # Here, because the functions import this package for the signature.
     from foretable.udf.functions import install_macros
 
-    for model, version in connection.execute("SELECT model, version FROM foretable.model_versions ORDER BY ALL").fetchall():
+    for model, version in connection.execute(_VERSIONS, [of]).fetchall():
         install_macros(connection, model, version, f"predict_{model}__v{version}")
-    query = "SELECT model, version, alias FROM foretable.model_aliases WHERE alias <> ? ORDER BY ALL"
-    for model, version, alias in connection.execute(query, [ARCHIVED]).fetchall():
+    for model, version, alias in connection.execute(_ALIASES, [of, ARCHIVED]).fetchall():
         install_macros(connection, model, version, f"predict_{model}__{alias}")
         if alias == CHAMPION:
             install_macros(connection, model, version, f"predict_{model}")

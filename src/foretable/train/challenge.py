@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import duckdb
 import numpy as np
@@ -46,7 +47,7 @@ def decide(
     if current is None or why:
         decision = first_version(model.gate, _beside_chance(best, model.task, len(prepared.rows(TEST))), why)
     else:
-        decision = _compared(connection, model, best, prepared, data, current)
+        decision = _lacking(_compared(connection, model, best, prepared, data, current), best.signature, current)
     return within_limits(decision, [*prepared.findings, *best.findings])
 
 
@@ -73,6 +74,20 @@ def _compared(
             task=model.task,
             champion_threshold=_cuts(current.signature, rows)[scored],
         )
+
+
+def _lacking(decision: GateDecision, best: Signature, current: Version) -> GateDecision:
+    """A champion without the intervals that are declared now gives way to a version that is not shown to be worse.
+
+    Else a model that is trained again for its intervals alone, and so no better, would never have them.
+    """
+    there, wanted = current.signature.intervals, best.intervals
+    if decision.accepted or wanted is None or not wanted.low or (there is not None and there.level == wanted.level):
+        return decision
+    if decision.high is None or decision.high < 0:
+        return decision
+    reason = f"{decision.reason}, but that has no intervals of {wanted.level:.0%}, which are declared"
+    return replace(decision, accepted=True, reason=reason)
 
 
 def _answers(signature: Signature, onnx: bytes, rows: pa.Table) -> np.ndarray:

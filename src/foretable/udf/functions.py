@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -12,6 +13,7 @@ from foretable.declare.function import Function
 from foretable.errors import DeclarationError, UnknownName
 from foretable.forms.store import from_bytes
 from foretable.registry.artifacts import artifact_hashes, read_artifact, read_signature
+from foretable.registry.intervals import NONE
 from foretable.registry.signature import Signature
 from foretable.udf.calls import Answers
 from foretable.udf.create import create_for_good, create_function
@@ -19,6 +21,7 @@ from foretable.udf.dispatch import register_score, version_key
 from foretable.udf.kinds import KINDS
 from foretable.udf.macros import explain_macros, macros
 
+_OTHERS_HAVE = "SELECT count(*) FROM foretable.model_versions WHERE model = ? AND json_extract(signature, '$.intervals') IS NOT NULL"
 _current: dict[tuple[str, str], Callable[..., Any]] = {}
 _trampolines: dict[tuple[str, str], Callable[..., Any]] = {}
 """Kept for good: DuckDB drops its reference with the connection that registered one, others still call it."""
@@ -62,7 +65,7 @@ def install_macros(connection: duckdb.DuckDBPyConnection, model: str, version: i
     """Create the macros of a version, in the caller's transaction.
 
     ``predict_<model>(row)`` and ``FROM predict_<model>(table)``, ``predict_<model>_label(row)`` or
-    ``predict_<model>_probabilities(row)`` where the task has such, ``explain_<model>(row)`` and
+    ``predict_<model>_probabilities(row)`` or ``predict_<model>_interval(row)`` where the task has such, ``explain_<model>(row)`` and
     ``explain_<model>__exact(row)``. They are stored in the file and work in every connection that
     ``foretable.connect`` opens; where the executor is SQL, ``predict_`` works in any client.
 
@@ -86,6 +89,8 @@ def install_macros(connection: duckdb.DuckDBPyConnection, model: str, version: i
     if stored is None:
         raise UnknownName(f"{model}@{version} is not in the catalog", hint="list what there is: foretable models")
     signature, hashes = Signature.from_json(stored.signature), artifact_hashes(connection, model, version)
+    if signature.task == "regression" and signature.intervals is None and connection.execute(_OTHERS_HAVE, [model]).fetchall()[0][0]:
+        signature = replace(signature, intervals=NONE)
     suffix = name.removeprefix(f"predict_{model}")
     executor = _executor(connection, model, version)
     if executor == "sql":
