@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import sys
@@ -49,13 +50,19 @@ def options(
     workspace.configure(workspace.Workspace(project, wait, debug))
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command line and say how it ended: 0 done, 1 failed, 2 usage, 3 a gate refused."""
+@functools.cache
+def commands() -> Any:
+    """Every command, with its options read from the signatures: once, as that is a good part of starting."""
     for group in GROUPS:
         importlib.import_module(f"foretable.cli.{group}")
+    return typer.main.get_command(app)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and say how it ended: 0 done, 1 failed, 2 usage, 3 a gate refused."""
     try:
         _require_words(arguments)
-        code = app(list(arguments), prog_name="foretable", standalone_mode=False)
+        code = commands()(list(arguments), prog_name="foretable", standalone_mode=False)
         if code == STOPPED:
             raise KeyboardInterrupt
         sys.stdout.flush()
