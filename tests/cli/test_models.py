@@ -85,6 +85,22 @@ def test_show_tells_everything(call, root):
     assert call(root, "models", "show", "churn", "--json").json()["version"] == 1
 
 
+def test_baselines_stand_beside_the_version(call, root, made):
+    from foretable.train.result import Evaluation
+
+    with connect(root / "warehouse.duckdb") as connection:
+        made.added(connection, evaluations=(Evaluation("test", "all", "mae", 70.5, 64.0, 75.0, 100),), baselines=made.BESIDE)
+    out = call(root, "models", "show", "churn@4").out
+    lines = [line.split() for line in out.splitlines()]
+    assert "beside LastPeriod(spend) on the test rows" in out and ["metric", "version", "baseline", "better", "by"] in lines
+    assert ["mae", "70.500", "[64.000,", "75.000]", "70.900", "[65.000,", "75.500]", "0.400", "[-1.500,", "2.250]"] in lines, out
+    found = call(root, "models", "show", "churn@4", "--json").json()["baselines"]
+    assert [each["baseline"] for each in found] == ["LastPeriod(spend)", "CellMeans(plan)"]
+    assert found[1]["parameters"] == {"cells": 3} and found[1]["difference_high"] == 13.75
+    assert call(root, "models", "show", "churn@1", "--json").json()["baselines"] == []
+    assert "beside" not in call(root, "models", "show", "churn@1").out
+
+
 def test_segments_stand_below_each_other(call, root, made):
     """Ten columns beside each other read as nothing: one table by split, one by segment, one of groups, one of their gaps."""
     from foretable.train.result import Evaluation

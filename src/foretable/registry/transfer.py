@@ -170,7 +170,7 @@ def _parts(document: Mapping[str, Any], signature: Signature) -> Any:
     if any(finding.severity not in ("note", "warning", "refused") for finding in findings):
         raise ValueError("a finding has no known severity")
     curves = tuple(Curve(c["name"], c["split"], _floats(c["x"]), _floats(c["y"]), tuple(map(str, c["labels"]))) for c in document["curves"])
-    besides = tuple(Beside(**{**each, **_besides(each)}) for each in document.get("baselines", []))
+    besides = tuple(Beside(**{**each, **_beside(each)}) for each in document.get("baselines", []))
     since, until = (datetime.fromisoformat(document[name]) if document[name] else None for name in ("as_of_from", "as_of_to"))
     names = tuple(feature.name for feature in signature.features)
     training = TrainingSet(
@@ -182,9 +182,9 @@ def _parts(document: Mapping[str, Any], signature: Signature) -> Any:
     return trained, training
 
 
-def _besides(each: Mapping[str, Any]) -> dict[str, Any]:
+def _beside(each: Mapping[str, Any]) -> dict[str, Any]:
     numbers = ("value", "low", "high", "difference", "difference_low", "difference_high")
-    given = {name: float(each[name]) for name in numbers}
+    given = {name: float(each[name]) for name in numbers} | {name: str(each[name]) for name in ("baseline", "split", "metric")}
     return {**given, "row_count": _whole(each["row_count"]), "parameters": dict(each["parameters"])}
 
 

@@ -11,10 +11,15 @@ import pytest
 
 from foretable.registry import Version, add_version
 from foretable.registry.signature import Feature, Signature
-from foretable.train.result import Curve, Evaluation, Finding, Parity, Trained, Trial
+from foretable.train.result import Beside, Curve, Evaluation, Finding, Parity, Trained, Trial
 from foretable.train.training_set import TrainingSet
 
 FEATURES = (Feature("spend", "number"), Feature("active", "boolean"), Feature("plan", "category", ("basic", "gold")))
+
+BESIDE = (
+    Beside("LastPeriod(spend)", "test", "mae", 70.9, 65.0, 75.5, 0.4, -1.5, 2.25, 100),
+    Beside("CellMeans(plan)", "test", "mae", 81.5, 76.0, 86.5, 11.0, 8.5, 13.75, 100, {"cells": 3}),
+)
 
 
 def linear(outputs: int = 1, weight: float = 0.4) -> Any:

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from foretable.errors import UnknownName, UsageError, WarehouseError
-from foretable.registry import curves, evaluations, findings, note, promote, tag, version_of
+from foretable.registry import baselines, curves, evaluations, findings, note, promote, tag, version_of
 from foretable.registry.artifacts import KINDS, artifact_hashes, read_artifact, read_artifacts
 from foretable.registry.difference import compare
 from foretable.registry.signature import Feature
 from foretable.train.result import Finding, Trial
 
-from .conftest import FEATURES, made
+from .conftest import BESIDE, FEATURES, made
 
 
 def test_every_artefact_reads_back(warehouse, add):
@@ -35,7 +35,8 @@ def test_damage_of_any_artefact_is_told(warehouse, add, kind):
 
 
 def test_figures_curves_findings_and_lineage_read_back(warehouse, add):
-    added, trained = add(warehouse), made()
+    added, trained = add(warehouse, baselines=BESIDE), made()
+    assert baselines(warehouse, "churn", 1) == list(BESIDE)
     assert set(evaluations(warehouse, "churn", 1)) == set(trained.evaluations)
     assert sorted(curves(warehouse, "churn", 1), key=str) == sorted(trained.curves, key=str)
     assert findings(warehouse, "churn", 1) == list(trained.findings)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from foretable.errors import ForetableError, ParityFailure, UsageError, WarehouseError
-from foretable.registry import bundle, findings, note, promote, tag
+from foretable.registry import baselines, bundle, findings, note, promote, tag
 from foretable.registry.artifacts import read_artifacts
 from foretable.registry.golden import farthest
 from foretable.registry.signature import Feature
@@ -22,7 +22,7 @@ from foretable.train.result import Finding
 from foretable.udf import connect
 from foretable.warehouse import ensure_catalog
 
-from .conftest import FEATURES, added, made
+from .conftest import BESIDE, FEATURES, added, made
 
 TASKS = ["classification", "regression", "multiclass"]
 REFUSED = Finding("chance", "refused", "no better than chance")
@@ -50,7 +50,7 @@ def exported(tmp_path_factory) -> bytes:
     folder = tmp_path_factory.mktemp("exported")
     with connect(folder / "w.duckdb") as connection:
         ensure_catalog(connection)
-        added(connection, weight=1.5, findings=(REFUSED,))
+        added(connection, weight=1.5, findings=(REFUSED,), baselines=BESIDE)
         return export_version(connection, "churn@1", folder).read_bytes()
 
 
@@ -79,7 +79,7 @@ def packed(path, contents: dict[str, bytes], *, honest: bool = True) -> Any:
 
 
 def nothing_is_written(connection: duckdb.DuckDBPyConnection) -> bool:
-    tables = ("model_versions", "model_artifacts", "evaluations", "findings", "curves", "model_aliases")
+    tables = ("model_versions", "model_artifacts", "evaluations", "findings", "curves", "baselines", "model_aliases")
     counts = [connection.execute(f"SELECT count(*) FROM foretable.{name}").fetchall()[0][0] for name in tables]
     macros = connection.execute("SELECT count(*) FROM duckdb_functions() WHERE function_name LIKE 'predict%'").fetchall()[0][0]
     return not any((*counts, macros))
@@ -143,6 +143,16 @@ def test_no_row_of_anybody_is_in_the_file(warehouse, file):
     known = {float(value) for (value,) in warehouse.execute("SELECT spend FROM features.usage").fetchall()}
     assert len(spend) > 50
     assert not spend & known
+
+
+def test_baselines_go_with_it_and_an_older_file_has_none(elsewhere, file):
+    import_version(elsewhere, file)
+    assert baselines(elsewhere, "churn", 1) == list(BESIDE)
+    contents = members(file)
+    document = json.loads(contents["model.json"])
+    del document["baselines"]
+    import_version(elsewhere, packed(file, contents | {"model.json": json.dumps(document).encode()}))
+    assert baselines(elsewhere, "churn", 2) == []
 
 
 def test_another_name_and_the_next_number(elsewhere, file):
@@ -261,6 +271,8 @@ BELIEVABLE = {
     "severity that is none": (edited(lambda d: d["findings"][0].update(severity="fine")), None, WarehouseError, "severity"),
     "figures of another shape": (edited(lambda d: d.update(evaluations=[{"a": 1}])), None, WarehouseError, "model.json is not as"),
     "figures that are none": (edited(lambda d: d["evaluations"][0].update(value="much")), None, WarehouseError, "model.json is not as"),
+    "baselines that are none": (edited(lambda d: d["baselines"][0].update(low="much")), None, WarehouseError, "model.json is not as"),
+    "baselines of another shape": (edited(lambda d: d["baselines"][0].pop("split")), None, WarehouseError, "model.json is not as"),
     "curves that are none": (edited(lambda d: d["curves"][0].update(x=["a", "b"])), None, WarehouseError, "model.json is not as"),
     "seed that is none": (edited(lambda d: d.update(seed="x")), None, WarehouseError, "model.json is not as"),
     "row count that is none": (edited(lambda d: d.update(row_count=[1])), None, WarehouseError, "model.json is not as"),
