@@ -14,6 +14,7 @@ from foretable.declare.clock import interval
 from foretable.declare.source import Source
 from foretable.sql import column, statement, table
 
+_FIRST = "SELECT CAST(min($time) AS TIMESTAMP) FROM $source"
 _LATEST = "SELECT CAST(max($time) AS TIMESTAMP) FROM $source WHERE $time BETWEEN ? AND ?"
 
 
@@ -46,6 +47,15 @@ def source_watermark(connection: duckdb.DuckDBPyConnection, graph: Graph, name: 
         if found is not None:
             break
     return found.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None) if found is not None and days else found
+
+
+def first_event(connection: duckdb.DuckDBPyConnection, graph: Graph, name: str) -> datetime | None:
+    """The earliest event of a source, days as of their start in UTC; None for a source without events."""
+    source = graph.project.sources[name]
+    if source.time is None:
+        return None
+    found: datetime | None = connection.execute(statement(_FIRST, time=column(source.time), source=table(name))).fetchall()[0][0]
+    return found
 
 
 def is_late(source: Source, known: datetime | None, clock: datetime) -> bool:

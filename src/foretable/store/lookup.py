@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from foretable.store.spine import Given
 
 AS_OF = "as_of"
-_AT = "as_of (of the command)"
+_AT = "as_of of the keys"
 _BUILT = "SELECT name, as_of FROM foretable.tables"
 
 
@@ -34,7 +34,8 @@ class Answer:
     """A query that gives the rows, valid as long as the transaction it was made in.
 
     ``as_of`` is the moment that the rows of each view are of: None where it looks at no clock, or where every row of a spine has
-    its own. ``unclocked`` are views that are the same at every date.
+    its own. ``unclocked`` are views that are the same at every date; ``notes`` say what else
+    there is to know.
     """
 
     query: str
@@ -43,6 +44,7 @@ class Answer:
     as_of: Mapping[str, datetime | None]
     missing: tuple[Missing, ...]
     unclocked: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def look_up(connection: duckdb.DuckDBPyConnection, root: Path, wanted: Sequence[Wanted], keys: Given, *, prefix: bool = False) -> Answer:
@@ -74,7 +76,7 @@ def look_up(connection: duckdb.DuckDBPyConnection, root: Path, wanted: Sequence[
     columns = {one.view.name: columns_of(connection, one.view.name) for one in wanted}
     parts = parts_of(wanted, columns, prefix=prefix)
     types = key_types(parts)
-    spine = stage_spine(connection, root, keys, tuple(types), "the keys")
+    spine = stage_spine(connection, root, keys, tuple(types), "")
     build_spine(connection, spine, None, types, "UTC")
     for part in parts:
         fill(connection, part, lambda _, part=part: exp.select("*").from_(table(part.view.name)), list(types))  # type: ignore[misc]
@@ -90,6 +92,7 @@ def features_at(
     *,
     prefix: bool = False,
     dated: bool = True,
+    shown: str = "the spine",
     listen: Listener = silent,
 ) -> Answer:
     """Every row of a spine with the features as they were known at its time, by the query that training sets are built with.
@@ -110,6 +113,8 @@ def features_at(
         Whether a feature is called ``<view>__<feature>``.
     dated
         Whether the rows keep that column.
+    shown
+        What a table in memory is called in messages.
     listen
         Told about every date.
 
@@ -131,7 +136,7 @@ def features_at(
     from foretable.store.moments import add_cuts, grain_of, require_past
 
     types = key_types(parts_of(wanted, {one.view.name: graph.tables[one.view.name].columns for one in wanted}, prefix=True))
-    spine = stage_spine(connection, graph.project.root, given, (*types, timestamp))
+    spine = stage_spine(connection, graph.project.root, given, (*types, timestamp), shown)
     taken = [name for name in spine.columns if name.lower() not in {key.lower() for key in types}]
     plain = parts_of(wanted, {one.view.name: graph.tables[one.view.name].columns for one in wanted}, prefix=prefix, taken=taken)
     parts = [Part(p.number, p.view, p.kinds, p.features, p.names, grain_of(graph, p.view.name)) for p in plain]
@@ -164,10 +169,28 @@ def look_up_at(
 
     _require_one_entity(wanted)
     spine = keys.append_column(_AT, pa.array([as_of] * keys.num_rows, pa.timestamp("us")))
-    found = features_at(connection, graph, wanted, spine, _AT, prefix=prefix, dated=False)
+    found = features_at(connection, graph, wanted, spine, _AT, prefix=prefix, dated=False, shown="")
     grains = {one.view.name: grain_of(graph, one.view.name) for one in wanted}
     zone = graph.project.config.time_zone
-    return replace(found, as_of={name: cut(as_of, grain, zone) if grain else None for name, grain in grains.items()})
+    return replace(
+        found,
+        as_of={name: cut(as_of, grain, zone) if grain else None for name, grain in grains.items()},
+        notes=tuple(
+            _before_the_data(connection, graph, one, as_of) for one in found.missing if one.rows == keys.num_rows and keys.num_rows
+        ),
+    )
+
+
+def _before_the_data(connection: duckdb.DuckDBPyConnection, graph: Graph, nothing: Missing, as_of: datetime) -> str:
+    """Why a view knows none of the keys: its sources begin later; empty where they do not."""
+    from foretable.refresh.watermark import first_event
+
+    sources = sorted(graph.upstream(nothing.view.name) & graph.project.sources.keys())
+    first = {source: moment for source in sources if (moment := first_event(connection, graph, source)) is not None}
+    if not first or min(first.values()) < as_of:
+        return ""
+    told = ", ".join(f"{source} begins at {moment:%Y-%m-%d %H:%M}" for source, moment in first.items())
+    return f"{as_of:%Y-%m-%d %H:%M} lies before the data of {nothing.view}: {told}"
 
 
 def columns_of(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:

@@ -7,14 +7,14 @@ from datetime import datetime
 
 import duckdb
 
-from foretable.compile.asof import cut, literal, uses_as_of
+from foretable.compile.asof import AS_OF, cut, literal, uses_as_of
 from foretable.compile.graph import Graph
 from foretable.compile.point_in_time import require_known
 from foretable.declare.freshness import GRAINS, Grain
 from foretable.errors import UsageError
 from foretable.refresh.watermark import now, source_watermark
 from foretable.sql import column, statement, table, tree
-from foretable.store.spine import SPINE, Spine
+from foretable.store.spine import SPINE, Spine, build_spine, stage_spine
 from foretable.store.views import View
 
 MOMENTS = "temp.main.spine_moments"
@@ -85,6 +85,17 @@ def require_past(
     if late is not None:
         why = f"is not known to {view.name} yet: {source} reaches to {reached:%Y-%m-%d %H:%M}"
         raise _refused(connection, spine, timestamp, late, why, "ask for an earlier date, or load more data")
+
+
+def require_date(connection: duckdb.DuckDBPyConnection, graph: Graph, view: View, as_of: datetime) -> None:
+    """As :func:`require_past`, for one date."""
+    import pyarrow as pa
+
+    one = stage_spine(connection, graph.project.root, pa.table({AS_OF: pa.array([as_of], pa.timestamp("us"))}), shown="")
+    grain, zone = grain_of(graph, view.name), graph.project.config.time_zone
+    build_spine(connection, one, AS_OF, {}, zone)
+    add_cuts(connection, [grain] if grain else [], zone)
+    require_past(connection, graph, view, grain, one, AS_OF)
 
 
 def _first(connection: duckdb.DuckDBPyConnection, name: str, limit: datetime) -> int | None:

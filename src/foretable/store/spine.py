@@ -159,7 +159,7 @@ def _arrow(connection: duckdb.DuckDBPyConnection, rows: pa.Table, shown: str) ->
     kinds = [row[1] for row in connection.execute(statement("DESCRIBE $rows", rows=table(STAGED))).fetchall()]
 
     def place(row: int, cell: int, value: str | None) -> str:
-        return f"{shown}, row {row + 1}"
+        return f"{shown}, row {row + 1}" if shown else ""
 
     return Spine(shown, dict(zip(names, kinds, strict=True)), rows.num_rows, False, place)
 
