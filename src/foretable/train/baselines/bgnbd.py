@@ -73,8 +73,8 @@ def expected_purchases(
 
     Given that a customer is alive, its rate is gamma distributed (r + x, alpha + T) and its probability of leaving beta distributed
     (a, b + x); a customer of rate l and probability p makes (1 − exp(−l p t)) / p purchases in t. The mean over l has a closed form;
-    that over p is taken by Gauss-Jacobi quadrature. It equals the published formula, which has a pole at a = 1 and whose
-    hypergeometric function loses all digits where frequencies are great.
+    that over p is taken by Gauss-Jacobi quadrature. It equals the published formula, which has a pole at a = 1 and a
+    hypergeometric function that overflows where frequencies are great.
 
     Parameters
     ----------
