@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from foretable.cli import console, describe, highlights
+from foretable.online.file import online_path
 
 if TYPE_CHECKING:
     from foretable.compile.graph import Graph
@@ -181,6 +183,12 @@ def outcome(session: Session, done: RunReport) -> None:
         console.heading("published")
         console.say(f"{describe.near(session, str(done.published))} opens in any DuckDB client or BI tool")
         console.say(f"{describe.near(session, str(done.published.parent / 'current'))} holds the same tables as Parquet")
+    copied = [copy for copy in done.online if copy.action != "NO_DATA"]
+    if copied:
+        console.heading("online")
+        moved = sum(copy.written + copy.deleted for copy in copied)
+        told = f"{console.count(moved, 'row')} of {console.count(len(copied), 'table')} brought up to date, for look-ups by key"
+        console.say(f"{describe.near(session, str(online_path(session.root.resolve())))}: {told}")
     _next(session)
 
 
@@ -238,12 +246,14 @@ def outcome_facts(done: RunReport) -> dict[str, Any]:
         "trained": [training_facts(trained) for trained in done.trainings],
         "untrained": {name: {"message": error.message, "where": error.where, "hint": error.hint} for name, error in done.untrained.items()},
         "published": str(done.published) if done.published else None,
+        "online": [asdict(copy) for copy in done.online],
         "seconds": done.seconds,
     }
 
 
 NOTHING: Mapping[str, Any] = {
     "wave": None, "tables": [], "failed": {}, "blocked": {}, "dropped": [], "trained": [], "untrained": {}, "published": None,
+    "online": [],
 }  # fmt: skip
 """What :func:`outcome_facts` gives where no wave was needed."""
 
