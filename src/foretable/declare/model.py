@@ -22,6 +22,7 @@ ENCODINGS = ("onehot", "ordinal", "target")
 IMPUTE = ("median", "mean", "zero")
 CALIBRATIONS = ("sigmoid", "isotonic")
 EXECUTORS = ("onnx", "booster")
+MOST_ROWS = 1_000_000
 TRAINING = "training"
 """The layer of training sets."""
 
@@ -113,7 +114,7 @@ class Model:
     intervals: float | None = None
     baselines: Sequence[Baseline] = ()
     training_set: str = ""
-    rows: int = 1_000_000
+    rows: int = MOST_ROWS
     description: str = ""
     origin: Origin = field(default_factory=caller, repr=False)
 

@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from foretable.compile.graph import Graph
 from foretable.compile.recorded import Columns
+from foretable.declare.model import MOST_ROWS
 from foretable.sql import column, parse, statement, table
 
 NESTED = ("STRUCT", "MAP", "UNION", "VARIANT")
@@ -87,6 +88,8 @@ def declaration_fingerprint(graph: Graph, model: str) -> str:
     }
     if declared.intervals is not None:
         settings["intervals"] = declared.intervals
+    if declared.rows != MOST_ROWS:
+        settings["rows"] = declared.rows
     return hashlib.sha256(json.dumps(settings, sort_keys=True, default=repr).encode()).hexdigest()[:16]
 
 

@@ -97,7 +97,7 @@ def prepare(model: Model, data: pa.Table, training: TrainingSet) -> Prepared:
         dates=_dates(data, training),
         aside={name: data[name] for name in training.aside},
         grounds=grounds,
-        findings=checks.ordered((*found, *constant)),
+        findings=checks.ordered((*_drawn(model, training), *found, *constant)),
     )
 
 
@@ -175,6 +175,15 @@ def _key(data: pa.Table, keys: tuple[str, ...]) -> pa.ChunkedArray:
     texts = [pc.cast(data[key], pa.string()) for key in keys]
     parts = [part for text in texts for part in (pc.cast(pc.binary_length(text), pa.string()), text)]
     return pc.binary_join_element_wise(*parts, " ", null_handling="replace", null_replacement="-")
+
+
+def _drawn(model: Model, training: TrainingSet) -> tuple[Finding, ...]:
+    """That the model learned from a part of what there is."""
+    if training.drawn_from is None:
+        return ()
+    whom = model.label.entity.name if model.label.entity else "row"
+    told = f"learned from {training.row_count:,} of {training.drawn_from:,} rows: whole {whom}s drawn by a hash of the key"
+    return (Finding("rows", "note", told, "", {"rows": training.row_count, "of": training.drawn_from, "most": model.rows}),)
 
 
 def _left_out(split: np.ndarray) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ class Curve:
 class Finding:
     """What a check found, before or after training.
 
-    ``check`` is one of leak, duplicates, identifier, constant, drift, range, few, labels, split, chance, calibration, fairness,
+    ``check`` is one of rows, leak, duplicates, identifier, constant, drift, range, few, labels, split, chance, calibration, fairness,
     intervals, baseline. A ``refused`` finding stopped the training, or keeps the version from being promoted unless it is forced.
     """
 

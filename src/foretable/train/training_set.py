@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import duckdb
 from sqlglot import exp
 
-from foretable.compile.asof import literal, spine_dates, uses_as_of
+from foretable.compile.asof import spine_dates, uses_as_of
 from foretable.compile.graph import Graph
 from foretable.compile.inline import inlined
 from foretable.declare.clock import interval
@@ -20,6 +20,7 @@ from foretable.refresh.fingerprint import source_fingerprint
 from foretable.refresh.watermark import later, now, watermark
 from foretable.sql import column, render, statement, table
 from foretable.train.columns import AS_OF, aside_columns, feature_columns, label_column
+from foretable.train.spine import drop_spine, spine_query, stage_spine, staged_at
 from foretable.warehouse import wave
 
 _FORMER = """
@@ -34,7 +35,8 @@ class TrainingSet:
 
     ``as_of`` is the name of the date column, None where the label has no clock; ``features`` are the
     inputs in order, ``aside`` columns that rows are evaluated by; ``hash`` identifies the content (it also changes with DuckDB's
-    version); ``positives`` counts rows whose label is 1, None where labels are not 0 and 1.
+    version); ``positives`` counts rows whose label is 1, None where labels are not 0 and 1; ``drawn_from`` is the number of
+    rows of the spine where the model may not learn from so many and whole entities were drawn, else None.
     """
 
     table: str
@@ -49,6 +51,7 @@ class TrainingSet:
     as_of_from: datetime | None
     as_of_to: datetime | None
     aside: tuple[str, ...] = ()
+    drawn_from: int | None = None
 
 
 def build_training_set(connection: duckdb.DuckDBPyConnection, graph: Graph, model: str) -> TrainingSet:
@@ -72,14 +75,17 @@ def build_training_set(connection: duckdb.DuckDBPyConnection, graph: Graph, mode
     """
     declared = graph.project.model(model)
     dates = training_dates(connection, graph, model)
+    queries = [training_query(graph, model, date, staged_at(date)) for date in dates]
     target = declared.training_set
     with wave(connection):
         connection.execute("CREATE SCHEMA IF NOT EXISTS training")
-        for position, date in enumerate(dates):
-            query = training_query(graph, model, date)
+        count = stage_spine(connection, graph, model, dates)
+        for position, query in enumerate(queries):
             create = exp.Create(kind="TABLE", replace=True, this=table(target), expression=query)
             connection.execute(render(exp.insert(query, table(target)) if position else create))
+        drop_spine(connection)
         built = _described(connection, graph, model, target)
+        built = replace(built, drawn_from=count if count > declared.rows else None)
         _require_single(connection, graph, built)
         schema = graph.project.schemas.get(target)
         if schema is not None:
@@ -115,8 +121,19 @@ def training_dates(connection: duckdb.DuckDBPyConnection, graph: Graph, model: s
     return matured
 
 
-def training_query(graph: Graph, model: str, date: datetime | None) -> exp.Query:
+def training_query(graph: Graph, model: str, date: datetime | None, spine: exp.Select | None = None) -> exp.Query:
     """Spine rows of one date with their label and every feature, evaluated at that date.
+
+    Parameters
+    ----------
+    graph
+        The compiled project.
+    model
+        Name of the model.
+    date
+        The date; None where the label has no clock.
+    spine
+        The rows, where they lie in a table; by default the label's query gives them.
 
     Returns
     -------
@@ -125,14 +142,13 @@ def training_query(graph: Graph, model: str, date: datetime | None) -> exp.Query
     """
     declared = graph.project.model(model)
     keys = declared.label.entity.keys if declared.label.entity else ()
-    label, aside = label_column(graph, model), aside_columns(graph, model)
+    aside = aside_columns(graph, model)
     if date is None:
         _refuse_clock(graph, model)
-    selected: list[exp.Expr] = [column(key, "spine") for key in keys]
-    selected += [exp.alias_(literal(date), AS_OF, quoted=True)] if date is not None else []
-    selected.append(column(label, "spine"))
-    spine = inlined(graph, declared.label.name, date).subquery(exp.to_identifier("spine", quoted=True), copy=False)
-    query = exp.Select().from_(spine, copy=False)
+    names = [*keys, *([AS_OF] if date is not None else []), label_column(graph, model)]
+    selected: list[exp.Expr] = [column(name, "spine") for name in names]
+    rows = spine if spine is not None else spine_query(graph, model, date)
+    query = exp.Select().from_(rows.subquery(exp.to_identifier("spine", quoted=True), copy=False), copy=False)
     for number, (view, features) in enumerate(feature_columns(graph, model).items()):
         alias = f"view_{number}"
         selected += [column(name, alias) for name in (*features, *aside[view])]

@@ -83,6 +83,12 @@ def test_a_feature_that_is_only_sometimes_null_stays(
     assert found.findings == found.notes == ()
 
 
+def test_that_rows_were_drawn_is_told(connection: duckdb.DuckDBPyConnection, training: TrainingSet, declare: Declare) -> None:
+    (told,) = prepared(connection, replace(training, drawn_from=7_512_000), declare()).findings
+    assert (told.check, told.severity) == ("rows", "note")
+    assert told.message == "learned from 3,000 of 7,512,000 rows: whole customer_months drawn by a hash of the key"
+
+
 @pytest.mark.parametrize(
     "leak",
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -13,6 +15,7 @@ from foretable.compile.asof import fill
 from foretable.declare.load import load_project
 from foretable.errors import DeclarationError, QualityViolation, TrainingError
 from foretable.refresh import observe
+from foretable.refresh.fingerprint import declaration_fingerprint
 from foretable.refresh.plan import table_as_of
 from foretable.refresh.watermark import now
 from foretable.sql import render
@@ -183,3 +186,58 @@ def test_a_training_set_is_called_as_declared_and_keeps_no_second_copy(world):
     with pytest.raises(QualityViolation, match="n") as caught:
         build_training_set(connection, ruled, "m")
     assert "training.people" in caught.value.where
+
+
+def drawn(model: str, share: int) -> set[int]:
+    """The customers whose place, of 10,000, is one of the first; reckoned without DuckDB."""
+    places = {i: int.from_bytes(hashlib.md5(f"rows of {model}|{i}".encode()).digest()[8:], "little") % 10_000 for i in range(20)}
+    return set(sorted(places, key=places.__getitem__)[:share])
+
+
+def customers(connection, table="training.m"):
+    return {row[0] for row in connection.execute(f"SELECT DISTINCT customer_id FROM {table}").fetchall()}
+
+
+def limited(graph, rows, name="m"):
+    """The same project, whose model may learn from so many rows."""
+    return replace(graph, project=replace(graph.project, models={name: replace(graph.project.model("m"), name=name, rows=rows)}))
+
+
+def test_of_too_many_rows_whole_customers_are_drawn_by_a_hash_of_the_key(world):
+    connection, graph = world()
+    whole = build_training_set(connection, graph, "m")
+    assert (whole.row_count, whole.drawn_from) == (120, None)  # 20 customers on 6 dates
+    assert build_training_set(connection, limited(graph, 120), "m") == whole
+    connection.execute("CREATE TABLE full_set AS FROM training.m")
+    hashes = {whole.hash}
+    for rows, expected in ((119, 19), (60, 10), (59, 9), (1, 1)):
+        built = build_training_set(connection, limited(graph, rows), "m")
+        assert (built.row_count, built.drawn_from) == (6 * expected, 120)
+        assert customers(connection) == drawn("m", expected)
+        assert connection.execute("SELECT count(*) FROM (FROM training.m EXCEPT FROM full_set)").fetchall() == [(0,)]
+        assert built.hash not in hashes
+        hashes.add(built.hash)
+    build_training_set(connection, limited(graph, 60, "other"), "other")
+    assert customers(connection) == drawn("other", 10) != drawn("m", 10)
+
+
+def test_the_same_customers_are_drawn_whatever_the_order_of_the_rows(world):
+    connection, graph = world()
+    before = build_training_set(connection, limited(graph, 60), "m").hash
+    connection.execute("CREATE TABLE shuffled AS FROM raw.orders ORDER BY hash(amount); DELETE FROM raw.orders")
+    connection.execute("INSERT INTO raw.orders FROM shuffled")
+    assert build_training_set(connection, limited(graph, 60), "m").hash == before
+    assert connection.execute("SELECT count(*) FROM duckdb_tables() WHERE temporary").fetchall() == [(0,)]
+
+
+def test_rows_without_a_key_are_refused_also_where_some_are_drawn(world):
+    connection, graph = world(pipeline=PIPELINE.replace("return c.join(active, back)", 'return active.left_join(back, "customer_id")'))
+    connection.execute("INSERT INTO raw.orders SELECT NULL, ordered_at, 1 FROM raw.orders")
+    with pytest.raises(QualityViolation, match="NULL key"):
+        build_training_set(connection, limited(graph, 125), "m")
+
+
+def test_how_much_may_be_learned_from_belongs_to_the_declaration(world):
+    _, graph = world()
+    prints = [declaration_fingerprint(limited(graph, rows), "m") for rows in (1_000_000, 60)]
+    assert declaration_fingerprint(graph, "m") == prints[0] != prints[1]
