@@ -25,6 +25,7 @@ from foretable.warehouse import ensure_catalog
 from .conftest import BESIDE, FEATURES, added, made
 
 TASKS = ["classification", "regression", "multiclass"]
+INTERVALS = {"level": 0.9, "least": 0.0, "borders": [], "low": [[0.0, 0.0]], "high": [[1.0, 1.0]]}
 REFUSED = Finding("chance", "refused", "no better than chance")
 
 
@@ -267,6 +268,8 @@ BELIEVABLE = {
     "signature of another kind": (edited(lambda d: d["signature"]["features"][0].update(kind="number; DROP")), None, UsageError, "no kind"),
     "signature without a feature": (edited(lambda d: d["signature"]["features"].pop()), None, ForetableError, "columns"),
     "feature twice": (edited(lambda d: d["signature"]["features"][0].update(name="PLAN")), None, UsageError, "'plan' comes twice"),
+    "intervals of classes": (edited(lambda d: d["signature"].update(intervals=INTERVALS)), None, UsageError, "of a regression"),
+    "intervals without ends": (edited(lambda d: d["signature"].update(intervals={"level": 0.9})), None, UsageError, "intervals have"),
     "model that is none": (edited(lambda d: d["signature"].update(model="x(); --")), None, UsageError, "cannot name a model"),
     "severity that is none": (edited(lambda d: d["findings"][0].update(severity="fine")), None, WarehouseError, "severity"),
     "figures of another shape": (edited(lambda d: d.update(evaluations=[{"a": 1}])), None, WarehouseError, "model.json is not as"),

@@ -12,7 +12,9 @@ import pyarrow as pa
 import pytest
 
 from foretable import sql
+from foretable.errors import UsageError
 from foretable.registry import add_version, promote
+from foretable.registry.contract import signature_of
 from foretable.registry.intervals import Intervals
 from foretable.registry.signature import Feature, Signature
 from foretable.train.result import Evaluation, Parity, Trained
@@ -49,6 +51,22 @@ def test_the_signature_keeps_every_bit_of_them_and_is_as_before_without() -> Non
     assert Signature.from_json(signature.to_json()) == signature
     assert "intervals" not in replace(signature, intervals=None).to_json()
     assert Signature.from_json(replace(signature, intervals=Intervals(0.9)).to_json()).intervals == Intervals(0.9)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"level": 1.5}, {"least": "x"}, {"least": float("nan")}, {"borders": [1.0]},
+        {"borders": [2.0, 1.0], "low": [[0, 1]] * 3, "high": [[0, 1]] * 3},
+        {"low": []}, {"low": [[0.0]]}, {"high": [[float("inf"), 0.0]]}, {"high": None},
+    ],
+)  # fmt: skip
+def test_what_somebody_sent_is_checked(wrong: dict[str, Any]) -> None:
+    fine = {"level": 0.9, "least": 0.0, "borders": [], "low": [[0.0, 0.0]], "high": [[1.0, 1.0]]}
+    document = {"features": [{"name": "spend", "kind": "number"}], "task": "regression"}
+    assert signature_of(document | {"intervals": fine}, "ltv").intervals == Intervals.read(fine)
+    with pytest.raises(UsageError, match="intervals"):
+        signature_of(document | {"intervals": fine | wrong}, "ltv")
 
 
 @pytest.fixture
