@@ -18,7 +18,7 @@ from foretable.declare.load import load_project
 from foretable.declare.model import Model
 from foretable.errors import DeclarationError, TrainingError, UnknownName
 from foretable.refresh.fingerprint import declaration_fingerprint
-from foretable.registry import champion
+from foretable.registry import baselines, champion, findings
 from foretable.train import TrainingReport, train_model
 from foretable.train.columns import aside_columns, feature_columns
 from foretable.train.features import read_rows
@@ -36,7 +36,7 @@ def spend_next() -> ft.Table:
     return customer.join(active, next_).fill_null({"spend_next": 0}).select("customer_id", "spend_next")
 
 
-@ft.label("training.level", entity=customer, horizon="30 days", every="1 month", start="2025-06-01")
+@ft.label("training.level_next", entity=customer, horizon="30 days", every="1 month", start="2025-06-01")
 def level() -> ft.Table:
     active = orders.last(days=90).select("customer_id").distinct()
     next_ = orders.future(days=30).group_by("customer_id").agg(n=_.count())
@@ -48,6 +48,7 @@ MODELS = """import foretable as ft
 from ..pipelines.churn import churned, customer_usage, level, spend_next
 
 ft.Model("spend", label=spend_next, features=[customer_usage], exclude=["last_order_at"], task="regression", folds=2,
+         baselines=[ft.LastPeriod("spend_90d"), ft.CellMeans("plan")],
          candidates=[ft.LinearRegression(alpha=ft.between(0.1, 10.0, log=True)), ft.XGBoost(n_estimators=20)])
 ft.Model("level", label=level, features=[customer_usage], exclude=["last_order_at"], task="multiclass", weights="balanced",
          candidates=[ft.LogisticRegression(), ft.RandomForest(n_estimators=10, max_depth=5)])
@@ -102,8 +103,37 @@ def test_numbers_are_learned_from_decimals_and_gated_by_their_error(shop_graph: 
     linear = next(found.trained for found in report.candidates if found.trained.candidate == "LinearRegression")
     assert linear.executor == "sql" and set(linear.artifacts) == {"onnx", "form", "explain"}
     assert len(linear.trials) == 3 and all(len(trial.folds) == 2 for trial in linear.trials)
+    has_its_baselines(connection, report)
     rows = connection.execute("SELECT count(*), count(predict_spend(t)), max(predict_spend(t)) FROM training.spend AS t").fetchall()
     assert rows[0][0] == rows[0][1] == report.training.row_count and rows[0][2] > 1
+
+
+def has_its_baselines(connection: duckdb.DuckDBPyConnection, report: TrainingReport) -> None:
+    """Every version of a training, in the registry as in the report."""
+    for found in report.candidates:
+        beside = baselines(connection, "spend", found.version)
+        assert beside == list(found.trained.baselines) and len(beside) == 12
+        assert {each.baseline for each in beside} == {"LastPeriod(spend_90d)", "CellMeans(plan)"}
+        (finding,) = (each for each in found.trained.findings if each.check == "baseline")
+        assert finding in findings(connection, "spend", found.version) and finding.evidence["metric"] == "rmse"
+        of_gate = next(each for each in beside if (each.baseline, each.metric) == (finding.evidence["baseline"], "rmse"))
+        assert of_gate.difference == pytest.approx(of_gate.value - found.trained.value("rmse"))
+
+
+def test_what_comes_from_a_notebook_has_its_baselines(shop_graph: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LinearRegression
+    from sklearn.pipeline import make_pipeline
+
+    from foretable.cli.report import training
+    from foretable.train.register import register_estimator
+
+    connection, graph = shop_graph
+    estimator = make_pipeline(SimpleImputer(), LinearRegression()).fit([[0.0], [100.0]], [90.0, 90.1])
+    report = register_estimator(connection, graph, "spend", estimator, ["spend_90d"], unseen=True)
+    has_its_baselines(connection, report)
+    training(report)
+    assert "warning: no better than " in (told := capsys.readouterr().out) or "warning: worse than " in told, "it answers 90 whoever asks"
 
 
 def test_a_second_version_of_numbers_is_compared_with_the_first(shop_graph: Shop) -> None:
