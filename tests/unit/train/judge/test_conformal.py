@@ -134,10 +134,20 @@ def test_where_many_buy_nothing_the_low_end_is_nothing_and_the_high_end_has_the_
 
 
 def test_a_purchase_that_nobody_expected_does_not_stretch_the_intervals_of_others() -> None:
-    prediction = np.linspace(0.001, 10, 400)
-    outcome = np.where(np.arange(400) % 4 == 0, 10.0, 1.0)
-    _, high = conformal(prediction, outcome, np.arange(400), level=0.9, least=0.0).of(prediction)
-    assert high.max() < 10 * 10 / (0.1 * prediction.mean())
+    unexpected = np.arange(200) % 5 == 0
+    prediction = np.where(unexpected, 1e-6, np.linspace(3, 10, 200))
+    found = conformal(prediction, np.where(unexpected, 50.0, prediction), np.arange(200), level=0.9, least=0.0)
+    low, high = found.of(prediction)
+    assert high.max() < 1_500
+    assert (low <= prediction).all() and found.of(np.array([1e-9]))[1][0] > 50
+
+
+def test_near_the_least_outcome_the_ends_are_level() -> None:
+    generator = np.random.default_rng(7)
+    prediction = np.exp(generator.normal(3, 1, 5_000))
+    found = conformal(prediction, prediction * generator.uniform(0.5, 1.5, 5_000), np.arange(5_000), level=0.9, least=0.0)
+    low, high = found.of(np.array([1e-9, 1e-3]))
+    assert low.tolist() == [1e-9, 1e-3] and high[0] == high[1] > 0.1
 
 
 def test_below_the_least_outcome_nothing_is_expected() -> None:
