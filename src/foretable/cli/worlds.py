@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,19 +81,25 @@ def simulate(
 
 
 def _simulate_clv(target: Path, customers: int, seed: int, truth: Path | None) -> None:
-    from foretable.simulate import clv_chunks
+    from foretable.simulate import clv_chunks, clv_truth
 
-    if truth is not None:
-        raise UsageError("not yet", hint="without --truth")
+    if truth is not None and truth.suffix != ".parquet":
+        raise UsageError(f"cannot write {truth}", hint="the truth of clv is a .parquet file")
     rows: Counter[str] = Counter()
-    with console.progress() as listen, worlds_clv.writer(target) as write:
+    with ExitStack() as stack:
+        listen, write = stack.enter_context(console.progress()), stack.enter_context(worlds_clv.writer(target))
+        values = stack.enter_context(worlds_clv.parquet(truth)) if truth is not None else None
         for tables in clv_chunks(customers, seed):
             write(tables)
+            if values is not None:
+                made = clv_truth(tables)
+                values(made)
+                rows[str(truth)] += made.num_rows
             rows.update({name: made.num_rows for name, made in tables.items()})
             done = sum(rows[name] for name in PEOPLE)
             listen(Progress("clv", "running", console.count(done, "customer"), share=min(done / (2 * customers), 1.0)))
     for name in sorted(rows):
-        console.say(f"{target}: {name} {console.count(rows[name], 'row')}")
+        console.say(f"{name}: {console.count(rows[name], 'row')}")
 
 
 def _new(target: Path) -> Path:

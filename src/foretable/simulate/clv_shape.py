@@ -18,18 +18,18 @@ CLASSES = ("loyal", "regular", "occasional", "bargain", "one-time")
 DAYS = 365.25
 
 # The hidden process. Rates per year; a gamma of shape s and mean m has the rate s / m.
-PURCHASE_SHAPE = np.array([4.0, 3.0, 2.0, 2.0, 1.5])
-PURCHASES_A_YEAR = np.array([15.0, 6.0, 2.0, 7.0, 6.0])
-INTERACTION_SHAPE = np.array([3.0, 2.5, 2.0, 2.0, 1.5])
-INTERACTIONS_A_YEAR = np.array([105.0, 62.0, 24.0, 80.0, 45.0])
+PURCHASE_SHAPE = np.array([5.0, 4.0, 3.0, 3.0, 2.0])
+PURCHASES_A_YEAR = np.array([11.0, 5.0, 2.2, 6.0, 5.0])
+INTERACTION_SHAPE = np.array([6.0, 5.0, 4.0, 4.0, 3.0])
+INTERACTIONS_A_YEAR = np.array([95.0, 52.0, 22.0, 70.0, 45.0])
 AFTER_DROPOUT = 0.08
 """Interactions go on after the dropout at this share of their rate."""
-DROPOUT = np.array([0.002, 0.004, 0.005, 0.012, 0.15])
+DROPOUT = np.array([0.0025, 0.0035, 0.0035, 0.009, 0.12])
 """The chance, at the end of each week from signup on, that the customer buys no more."""
-AMOUNT_SHAPE = 3.0
+AMOUNT_SHAPE = 2.5
 """Amounts of one customer are gamma with this shape; their rate is gamma with ``PRICE_SHAPE`` and a rate by class."""
-PRICE_SHAPE = 7.0
-MEAN_AMOUNT = np.array([85.0, 70.0, 80.0, 35.0, 55.0])
+PRICE_SHAPE = 9.0
+MEAN_AMOUNT = np.array([92.0, 75.0, 80.0, 40.0, 60.0])
 
 PURCHASE_RATE = PURCHASE_SHAPE / PURCHASES_A_YEAR * DAYS
 INTERACTION_RATE = INTERACTION_SHAPE / INTERACTIONS_A_YEAR * DAYS
@@ -42,7 +42,7 @@ REGIONS = ("North", "South", "East", "West", "Central")
 REGION = np.array([0.24, 0.21, 0.20, 0.19, 0.16])
 UNKNOWN = 0.03
 """Share of customers whose age group is not known, and of those whose region is not."""
-BASE = np.log([0.14, 0.27, 0.24, 0.15, 0.20])
+BASE = np.log([0.13, 0.28, 0.28, 0.15, 0.16])
 BY_AGE = np.array(
     [
         [-0.7, -0.3, 0.1, 0.6, 0.4],
@@ -97,13 +97,13 @@ AREA = np.array([0.45, 0.37, 0.18])
 FIRST_CATEGORIES = PRODUCT_CATEGORIES[:6]
 BY_CHANNEL = np.array(
     [
-        [0.3, 0.2, 0.1, -0.2, -0.3],
-        [-0.2, 0.0, 0.0, 0.2, 0.2],
-        [-0.9, -0.4, 0.0, 0.4, 0.6],
-        [0.7, 0.4, 0.0, -0.1, -0.6],
-        [1.1, 0.5, 0.0, -0.5, -0.8],
-        [0.6, 0.3, 0.2, -0.3, -0.3],
-        [-1.0, -0.5, -0.1, 0.8, 0.6],
+        [0.4, 0.3, 0.1, -0.3, -0.4],
+        [-0.3, 0.0, 0.0, 0.3, 0.3],
+        [-1.2, -0.5, 0.0, 0.5, 0.8],
+        [0.9, 0.5, 0.0, -0.1, -0.8],
+        [1.4, 0.7, 0.0, -0.7, -1.0],
+        [0.8, 0.4, 0.3, -0.4, -0.4],
+        [-1.3, -0.7, -0.1, 1.0, 0.8],
     ]
 )
 BY_SOURCE = np.array(
@@ -132,15 +132,15 @@ DRIFT = np.array(
 )
 """What a channel's effects change in a year, counted from 2024-07-01."""
 DRIFT_FROM = np.datetime64("2024-07-01", "D")
-FIRST_MONTH = 6.0
+FIRST_MONTH = 9.0
 """How many times as much as later a newcomer looks around."""
 COUNTED = np.array(
     [
-        [0.34, 0.18, 0.38, 0.10],
-        [0.36, 0.20, 0.36, 0.08],
-        [0.42, 0.24, 0.30, 0.04],
-        [0.24, 0.40, 0.26, 0.10],
-        [0.46, 0.16, 0.34, 0.04],
+        [0.30, 0.16, 0.34, 0.20],
+        [0.36, 0.20, 0.34, 0.10],
+        [0.43, 0.24, 0.29, 0.04],
+        [0.20, 0.45, 0.25, 0.10],
+        [0.50, 0.12, 0.35, 0.03],
     ]
 )
 """Website visits, opened emails, viewed items and things put into the cart: shares by class."""
