@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 LAST = 5
 """Refreshes that are told of a view."""
 _STATUS = """
-SELECT s.name, s.row_count AS rows, s.as_of, s.refreshed_at, s.actual_lag, s.is_late AS late, s.late_reason, s.mode, s.next_due, s.suspended,
-    (SELECT count(*) FROM duckdb_columns() AS c WHERE c.database_name = current_database() AND c.schema_name || '.' || c.table_name = s.name)
-        AS built_columns
+SELECT s.name, s.row_count AS rows, s.as_of, s.refreshed_at, s.actual_lag, s.is_late AS late, s.late_reason, s.suspended,
+    c.columns AS built_columns
 FROM foretable.table_status AS s
+LEFT JOIN (
+    SELECT schema_name || '.' || table_name AS name, count(*) AS columns
+    FROM duckdb_columns() WHERE database_name = current_database() GROUP BY ALL
+) AS c ON c.name = s.name
 """
 _REFRESHES = """
 SELECT table_name AS "table", started_at, action, state, row_count AS rows, inserted, updated, deleted, seconds, reason
 FROM foretable.refresh_history WHERE list_contains(?, table_name) ORDER BY started_at DESC, wave DESC LIMIT ?
 """
-_NOTHING = ("rows", "as_of", "refreshed_at", "actual_lag", "late", "late_reason", "mode", "next_due", "suspended", "built_columns")
+_NOTHING = ("rows", "as_of", "refreshed_at", "actual_lag", "late", "late_reason", "suspended", "built_columns")
 
 
 def summaries(connection: duckdb.DuckDBPyConnection | None, views: Sequence[View]) -> list[dict[str, Any]]:

@@ -31,6 +31,11 @@ SELECT
     bool_and($cell IN ('true', 'false'))
 FROM $rows WHERE $cell IS NOT NULL
 """
+_PLACE = "rowid - (SELECT min(rowid) FROM $rows) AS place"
+"""Rows that their own transaction has written are not counted from 0."""
+_BAD = """
+SELECT rowid - (SELECT min(rowid) FROM $rows) AS place, CAST($cell AS VARCHAR) FROM $rows WHERE $good IS NULL ORDER BY place LIMIT 1
+"""
 _COPY = "CREATE OR REPLACE TEMP TABLE $into AS $rows"
 _WHOLE = "U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER"
 _BROKEN = "FLOAT|DOUBLE|DECIMAL.*|VARCHAR"
@@ -197,7 +202,7 @@ def build_spine(
         cast.append(_key(column(f"c{place}"), list(spine.columns.values())[place], kind))
         _require(connection, spine, place, cast[-1], f"no {kind}", f"{name} of the features is a {kind}")
     named = [exp.alias_(value, f"k{number}", quoted=True) for number, value in enumerate(cast)]
-    rows = exp.select(tree("rowid AS place"), exp.alias_(moment, "moment", quoted=True), *named, tree("*")).from_(table(STAGED))
+    rows = exp.select(tree(_PLACE, rows=table(STAGED)), exp.alias_(moment, "moment", quoted=True), *named, tree("*")).from_(table(STAGED))
     connection.execute(statement(_COPY, into=table(SPINE), rows=rows))
 
 
@@ -242,7 +247,7 @@ def _key(value: exp.Expr, kind: str, wanted: str) -> exp.Expr:
 def _require(connection: duckdb.DuckDBPyConnection, spine: Spine, place: int, good: exp.Expr, none: str, hint: str) -> None:
     """Refuse the first row whose value is not good."""
     query = tree(
-        "SELECT rowid, CAST($cell AS VARCHAR) FROM $rows WHERE $good IS NULL ORDER BY rowid LIMIT 1",
+        _BAD,
         cell=column(f"c{place}"), rows=table(STAGED), good=good,
     )  # fmt: skip
     bad = connection.execute(statement("$query", query=query)).fetchall()
