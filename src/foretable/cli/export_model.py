@@ -114,7 +114,8 @@ def _install(version: str, dialect: str | None, output: Path | None, table: str 
         name, statements = sql_macros(found.signature, form, found.version)
         for statement in statements:
             connection.execute(statement)
-    console.say(f"{name} answers as {found}: {name}(row), FROM {name}(table)")
+    interval = f", {name}_interval(row)" if found.signature.intervals else ""
+    console.say(f"{name} answers as {found}: {name}(row), FROM {name}(table){interval}")
 
 
 def _form(connection: duckdb.DuckDBPyConnection, reference: str) -> tuple[Version, Form]:

@@ -8,10 +8,11 @@ from sqlglot import exp
 
 from foretable.forms.expression_parts import choose, number
 from foretable.registry.intervals import Intervals, Line
-from foretable.sql import DIALECT
+from foretable.sql import DIALECT, column
 from foretable.udf.calls import filled
 
 TYPE = "STRUCT(low DOUBLE, high DOUBLE)"
+_ONCE = "SELECT list_transform($alone, lambda foretable_p : $made)[1]"
 _BOTH = "SELECT CASE WHEN $prediction IS NOT NULL THEN {'low': $low, 'high': $high} END"
 _LOW = "SELECT CASE WHEN $prediction IS NOT NULL THEN least($prediction, greatest($least, $line)) END"
 _HIGH = "SELECT CASE WHEN $prediction IS NOT NULL THEN greatest($prediction, $line) END"
@@ -31,6 +32,13 @@ def interval(intervals: Intervals | None, prediction: exp.Expr) -> exp.Expr:
         return exp.cast(exp.null(), TYPE, dialect=DIALECT)
     low, high = ends(intervals, prediction)
     return filled(_BOTH, prediction=prediction.copy(), low=low, high=high)
+
+
+def interval_once(intervals: Intervals | None, prediction: exp.Expr) -> exp.Expr:
+    """The same around whatever expression, which is computed once."""
+    # Not [prediction], which sqlglot writes as ARRAY(…) where the prediction has a query in it.
+    alone = exp.Anonymous(this="list_value", expressions=[prediction])
+    return filled(_ONCE, alone=alone, made=interval(intervals, column("foretable_p")))
 
 
 def ends(intervals: Intervals, prediction: exp.Expr) -> tuple[exp.Expr, exp.Expr]:

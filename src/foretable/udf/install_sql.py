@@ -10,11 +10,12 @@ from foretable.forms.expression_query import model_query, row_query
 from foretable.forms.form import Form, Linear
 from foretable.registry.signature import Signature
 from foretable.udf.calls import ROW, Answers, answer, unless_mistaken
+from foretable.udf.ends import interval_once
 from foretable.udf.macros import TABLE
 
 
 def sql_macros(signature: Signature, form: Form, version: int) -> tuple[str, list[str]]:
-    """The name ``<model>_sql`` and what creates it, by row and by table.
+    """The name ``<model>_sql`` and what creates it, by row and by table; with intervals, ``<model>_sql_interval`` by row.
 
     Parameters
     ----------
@@ -38,10 +39,11 @@ def sql_macros(signature: Signature, form: Form, version: int) -> tuple[str, lis
     table = exp.Anonymous(this="query_table", expressions=[exp.column(TABLE)])
     by_table = model_query(form, signature, version, exp.Table(this=table))
     returns = exp.Properties(expressions=[exp.ReturnsProperty(this=exp.Schema(this=exp.var("TABLE")), is_table=True)])
-    return name, [
-        _create(name, ROW, _by_row(signature, form, name)),
-        _create(name, TABLE, by_table, returns),
-    ]
+    statements = [_create(name, ROW, _by_row(signature, form, name)), _create(name, TABLE, by_table, returns)]
+    if signature.intervals is not None:
+        called = f"{name}_interval"
+        statements.append(_create(called, ROW, interval_once(signature.intervals, _by_row(signature, form, called))))
+    return name, statements
 
 
 def _by_row(signature: Signature, form: Form, name: str) -> exp.Expr:

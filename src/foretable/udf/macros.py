@@ -15,7 +15,7 @@ from sqlglot import exp
 from foretable import sql
 from foretable.registry.signature import Signature
 from foretable.udf.calls import ROW, Answers, answer, filled, reasons
-from foretable.udf.ends import ends, interval
+from foretable.udf.ends import ends, interval_once
 from foretable.udf.explained import REASON
 
 _SCORED = "foretable_scored"
@@ -58,11 +58,9 @@ def macros(answers: Answers, version: int, suffix: str) -> list[str]:
     if signature.task == "classification":
         several.append(_create(label, [ROW], label_of(signature, answer(answers, label), ROW)))
     if signature.task == "regression":
-        given, found = f"predict_{signature.model}_interval{suffix}", sql.column("foretable_p")
-        made = interval(signature.intervals, found)
-        several.append(_create(given, [ROW], filled(_FROM_LIST, answer=answer(answers, given), made=made)))
-        known = filled(_FROM_LIST, answer=exp.column(PREDICTION), made=made)
-        several.append(_create(f"predict_{signature.model}_interval_of{suffix}", [PREDICTION], known))
+        called, known = f"predict_{signature.model}_interval{suffix}", f"predict_{signature.model}_interval_of{suffix}"
+        several.append(_create(called, [ROW], interval_once(signature.intervals, answer(answers, called))))
+        several.append(_create(known, [PREDICTION], interval_once(signature.intervals, exp.column(PREDICTION))))
     return [*several, _table(answers, version, name)]
 
 
