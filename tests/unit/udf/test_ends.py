@@ -144,3 +144,27 @@ def test_a_row_reaches_the_model_once(live: Any, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(dispatch, "_scorer", counting)
     assert live.execute(query).fetchall() and counted == [1000]
+
+
+def test_installed_sql_has_the_interval_for_any_client() -> None:
+    import foretable as ft
+    from foretable.forms.form import Finish
+    from foretable.train.estimators.families import fitter
+    from foretable.train.estimators.fitting import FitInput
+    from foretable.udf.install_sql import sql_macros
+
+    thing = ft.Entity("thing", key="id")
+    label, view = ft.label("training.sum", entity=thing)(lambda: None), ft.feature_view("features.things", entity=thing)(lambda: None)
+    spend = np.arange(200.0)
+    for candidate in (ft.LinearRegression(), ft.XGBoost(n_estimators=3, max_depth=2)):
+        model = ft.Model("ltv", label=label, features=[view], candidates=[candidate], task="regression")
+        given = FitInput(spend[:, None], spend * 2, np.ones(200), np.arange(200), FEATURES, candidate.parameters, model, classes=0, seed=0)
+        form = fitter(model, candidate)(given).form(Finish("identity"))
+        name, statements = sql_macros(Signature("ltv", "regression", FEATURES, "spend_next", intervals=FOUND), form, 1)
+        with duckdb.connect() as connection:
+            connection.execute("CREATE TABLE people AS SELECT i / 8 AS spend FROM range(200) AS t(i)")
+            for statement in statements:
+                connection.execute(statement)
+            rows = connection.execute(f"SELECT {name}(p), {name}_interval(p) FROM people AS p").fetchall()
+        low, high = FOUND.of(np.array([row[0] for row in rows]))
+        assert [row[1] for row in rows] == [{"low": one, "high": two} for one, two in zip(low.tolist(), high.tolist(), strict=True)]
