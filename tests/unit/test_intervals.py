@@ -88,6 +88,10 @@ def test_the_interval_is_that_of_the_version_that_answered(root: Path) -> None:
     with session.connect(write=True) as connection:
         promote(connection, "spend", 1, reason="without intervals", alias="challenger")
     session.run()
+    with session.connect(write=True) as connection:
+        connection.execute("UPDATE raw.customers SET visits = visits + 0.5 WHERE customer_id % 50 = 0")
+    built = {step.table: step.action for step in session.run(train=False).wave.built}
+    assert built["predictions.spend"] == "INCREMENTAL"
     with session.connect(write=False) as connection:
         signature = champion(connection, "spend").signature
         rows = connection.execute(ENDS).fetchall()
