@@ -16,7 +16,7 @@ CUSTOMERS = 2_500
 SEED = 2026
 CONTINUOUS, COLDSTART = 600, 900
 """Customers of the lifetime-value world."""
-INTERACTIONS = 0.4
+INTERACTIONS = 0.15
 """Share of their interactions that the sample keeps."""
 CLV_TABLES = {
     "coldstart_customers": "Simulated customers as they were exported in their first 30 days",

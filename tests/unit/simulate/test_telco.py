@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import pytest
 
 from foretable.errors import UsageError
-from foretable.simulate import build_sample, simulate_telco, telco_hazards
-from foretable.simulate.sample import CUSTOMERS, SEED
+from foretable.simulate import build_sample, simulate_clv, simulate_telco, telco_hazards
+from foretable.simulate.sample import COLDSTART, CONTINUOUS, CUSTOMERS, INTERACTIONS, SEED
 from foretable.simulate.telco import true_risk
 
 COLUMNS = [
@@ -125,8 +125,12 @@ def test_a_sample_replaces_the_one_that_is_there(tmp_path: Path) -> None:
 
 def test_the_sample_in_the_repository_is_what_the_seed_gives() -> None:
     path = Path(__file__).parents[3] / "warehouse.duckdb.sample"
-    fresh = simulate_telco(CUSTOMERS, SEED)
+    made = {"telco": simulate_telco(CUSTOMERS, SEED)}
+    made |= simulate_clv(CONTINUOUS, SEED, coldstart=COLDSTART, interactions=INTERACTIONS)
+    assert path.stat().st_size < 5_000_000
     with duckdb.connect(str(path), read_only=True) as connection:
-        connection.register("fresh", fresh)
-        assert connection.execute("FROM fresh EXCEPT ALL FROM raw.telco").fetchall() == []
-        assert connection.execute("SELECT count(*) FROM raw.telco").fetchone() == (CUSTOMERS,)
+        assert {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()} == set(made)
+        for name, fresh in made.items():
+            connection.register("fresh", fresh)
+            assert connection.execute(f"FROM fresh EXCEPT ALL FROM raw.{name}").fetchall() == []
+            assert connection.execute(f"SELECT count(*) FROM raw.{name}").fetchone() == (len(fresh),)
