@@ -10,7 +10,8 @@ import importlib
 import itertools
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -101,10 +102,21 @@ def _import_folders(root: Path) -> None:
     top.__path__ = [str(root)]
     sys.modules[package] = top
     importlib.invalidate_caches()
-    for folder in CODE_FOLDERS:
-        for path in sorted((root / folder).glob("*.py")):
-            if path.stem != "__init__":
-                _import(f"{package}.{folder}.{path.stem}", path, root)
+    with _uncached():
+        for folder in CODE_FOLDERS:
+            for path in sorted((root / folder).glob("*.py")):
+                if path.stem != "__init__":
+                    _import(f"{package}.{folder}.{path.stem}", path, root)
+
+
+@contextmanager
+def _uncached() -> Iterator[None]:
+    """Keep no bytecode: Python takes it for that of a file of the same length, edited within the same second."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def _import(module: str, path: Path, root: Path) -> None:

@@ -1,3 +1,4 @@
+import os
 import sys
 import textwrap
 from datetime import datetime
@@ -22,6 +23,18 @@ def test_loading_leaves_sys_path_alone_and_two_projects_live_side_by_side(shop, 
     other = project({"pipelines/churn.py": "import foretable as ft\nft.Source('raw.x', fixed=['a'])"})
     assert load_project(shop).sources.keys() != load_project(other).sources.keys()
     assert sys.path == before
+
+
+def test_a_file_of_the_same_length_and_time_is_read_again(project, monkeypatch):
+    """Where Python keeps bytecode, it tells an edited file by these two alone."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    root = project({"pipelines/a.py": "import foretable as ft\nft.Source('raw.a', fixed=['a'])"})
+    path = root / "pipelines" / "a.py"
+    at = path.stat().st_mtime_ns
+    assert load_project(root).sources.keys() == {"raw.a"}
+    path.write_text(path.read_text().replace("raw.a", "raw.b"))
+    os.utime(path, ns=(at, at))
+    assert load_project(root).sources.keys() == {"raw.b"}
 
 
 @pytest.mark.parametrize(
