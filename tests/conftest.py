@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,9 @@ SHOP = Path(__file__).parent / "shop"
 gc.set_threshold(50_000, 20, 50)
 # Two processes on two cores: a thread of a library that waits for work sleeps.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Hundreds of processes start from here: what one of them has compiled, the next need not compile again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_collection_finish() -> None:
