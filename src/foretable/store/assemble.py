@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import duckdb
 from sqlglot import exp
 
-from foretable.compile.asof import literal
 from foretable.errors import QualityViolation, UnknownName, UsageError, nearest
 from foretable.progress import Listener, Progress, silent
 from foretable.sql import column, render, statement, table, tree
@@ -133,7 +132,11 @@ def fill(
 
 
 def _rows(part: Part, view: exp.Query, at: datetime | None, every: str, mine: Sequence[int]) -> exp.Query:
-    moment = exp.cast(exp.null(), "TIMESTAMP") if at is None else literal(at)
+    moment: exp.Expr = exp.cast(exp.null(), "TIMESTAMP")
+    if at is not None:
+        from foretable.compile.asof import literal
+
+        moment = literal(at)
     keys = exp.select("*").from_(table(every))
     keys = keys.where(exp.column("moment").eq(moment.copy())) if at is not None else keys
     same = exp.and_(*(column(own, "f").eq(column(f"k{n}", "k")) for own, n in zip(part.keys, mine, strict=True)))

@@ -19,8 +19,6 @@ from foretable.store.spine import Spine, build_spine, readable_type, stage_spine
 from foretable.store.views import View, Wanted
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from foretable.compile.graph import Graph
     from foretable.store.spine import Given
 
@@ -151,7 +149,13 @@ def features_at(
 
 
 def look_up_at(
-    connection: duckdb.DuckDBPyConnection, graph: Graph, wanted: Sequence[Wanted], keys: pa.Table, as_of: datetime, *, prefix: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    graph: Graph,
+    wanted: Sequence[Wanted],
+    keys: Mapping[str, Sequence[Any]],
+    as_of: datetime,
+    *,
+    prefix: bool = False,
 ) -> Answer:
     """What was known of some keys at a date: as :func:`features_at` for a spine of these keys and that date.
 
@@ -162,22 +166,19 @@ def look_up_at(
     UsageError
         The views are about different things, a key is missing, the date lies in the future or after what a source is known to.
     """
-    import pyarrow as pa
-
     from foretable.compile.asof import cut
     from foretable.store.moments import grain_of
 
     _require_one_entity(wanted)
-    spine = keys.append_column(_AT, pa.array([as_of] * keys.num_rows, pa.timestamp("us")))
+    count = len(next(iter(keys.values())))
+    spine = {**keys, _AT: [as_of] * count}
     found = features_at(connection, graph, wanted, spine, _AT, prefix=prefix, dated=False, shown="")
     grains = {one.view.name: grain_of(graph, one.view.name) for one in wanted}
     zone = graph.project.config.time_zone
     return replace(
         found,
         as_of={name: cut(as_of, grain, zone) if grain else None for name, grain in grains.items()},
-        notes=tuple(
-            _before_the_data(connection, graph, one, as_of) for one in found.missing if one.rows == keys.num_rows and keys.num_rows
-        ),
+        notes=tuple(_before_the_data(connection, graph, one, as_of) for one in found.missing if one.rows == count),
     )
 
 
@@ -247,35 +248,24 @@ def _kept(connection: duckdb.DuckDBPyConnection, spine: Spine, keys: Sequence[st
     return kept
 
 
-def keys_of(view: View, given: Mapping[str, Sequence[Any]]) -> pa.Table:
-    """Keys by the name of the entity or of its columns, as a table.
+def keys_of(view: View, given: Mapping[str, Sequence[Any]]) -> Mapping[str, Sequence[Any]]:
+    """Keys by the name of the entity or of its columns, by column.
 
     Raises
     ------
     UsageError
         A name is no key of the view, or one is missing, or they are of unequal length.
     """
-    import pyarrow as pa
-
     keys = {key.lower(): key for key in view.entity.keys}
     named: dict[str, Sequence[Any]] = {}
     for name, values in given.items():
         meant = view.entity.keys[0] if len(keys) == 1 and name.lower() == view.entity.name.lower() else name
         if meant.lower() not in keys:
             raise UsageError(f"{name!r} is no key of {view}", hint=nearest(name.lower(), keys))
-        named[keys[meant.lower()]] = list(values)
+        named[keys[meant.lower()]] = list(values.tolist() if hasattr(values, "tolist") else values)
     lacking = [key for key in view.entity.keys if key not in named]
     if lacking:
         raise UsageError(f"the key {', '.join(lacking)} of {view} is missing", hint=f"a row of {view} is one {view.entity.name}")
     if len({len(values) for values in named.values()}) != 1:
         raise UsageError(f"the keys of {view} are of unequal length", hint="give as many values for each")
-    return pa.table({key: _array(named[key]) for key in view.entity.keys})
-
-
-def _array(values: Sequence[Any]) -> pa.Array:
-    import pyarrow as pa
-
-    try:
-        return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([str(value) for value in values])
+    return {key: named[key] for key in view.entity.keys}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import duckdb
+from sqlglot import exp
 
 from foretable.compile.asof import AS_OF, cut, literal, uses_as_of
 from foretable.compile.graph import Graph
@@ -19,7 +20,10 @@ from foretable.store.views import View
 
 MOMENTS = "temp.main.spine_moments"
 ASKED = "what is asked for a date of the past"
-_CUT = "CREATE OR REPLACE TEMP TABLE $into AS SELECT s.*, m.* EXCLUDE (moment) FROM $spine AS s JOIN $moments AS m ON s.moment = m.moment"
+_CUT = """
+CREATE OR REPLACE TEMP TABLE $into AS
+WITH m AS (SELECT * FROM $moments) SELECT s.*, m.* EXCLUDE (moment) FROM $spine AS s JOIN m ON s.moment = m.moment
+"""
 _ORDERED = "SELECT DISTINCT moment FROM $spine ORDER BY moment"
 
 
@@ -35,19 +39,13 @@ def grain_of(graph: Graph, name: str) -> Grain | None:
 
 def add_cuts(connection: duckdb.DuckDBPyConnection, grains: Sequence[Grain], time_zone: str) -> None:
     """Give every row of ``SPINE`` its moment cut to each grain, in columns ``moment_minute``, ``moment_hour``, ``moment_day``."""
-    import pyarrow as pa
-
-    if not grains:
+    distinct = list(dict.fromkeys(grains))
+    if not distinct:
         return
     moments = [moment for (moment,) in connection.execute(statement(_ORDERED, spine=table(SPINE))).fetchall()]
-    columns = {"moment": moments}
-    for grain in dict.fromkeys(grains):
-        columns[f"moment_{grain}"] = [cut(moment, grain, time_zone) for moment in moments]
-    stamp = pa.timestamp("us")
-    connection.register("spine_cuts", pa.table({name: pa.array(values, stamp) for name, values in columns.items()}))
-    query = statement(_CUT, into=table(MOMENTS), spine=table(SPINE), moments=table("spine_cuts"))
-    connection.execute(query)
-    connection.unregister("spine_cuts")
+    columns = [moments, *([cut(moment, grain, time_zone) for moment in moments] for grain in distinct)]
+    lists = [exp.alias_(tree("unnest(?)"), name, quoted=True) for name in ("moment", *(f"moment_{grain}" for grain in distinct))]
+    connection.execute(statement(_CUT, into=table(MOMENTS), spine=table(SPINE), moments=exp.select(*lists).subquery()), columns)
     connection.execute(statement("CREATE OR REPLACE TEMP TABLE $into AS FROM $moved", into=table(SPINE), moved=table(MOMENTS)))
     connection.execute(statement("DROP TABLE $moved", moved=table(MOMENTS)))
 
@@ -89,9 +87,7 @@ def require_past(
 
 def require_date(connection: duckdb.DuckDBPyConnection, graph: Graph, view: View, as_of: datetime) -> None:
     """As :func:`require_past`, for one date."""
-    import pyarrow as pa
-
-    one = stage_spine(connection, graph.project.root, pa.table({AS_OF: pa.array([as_of], pa.timestamp("us"))}), shown="")
+    one = stage_spine(connection, graph.project.root, {AS_OF: [as_of]}, shown="")
     grain, zone = grain_of(graph, view.name), graph.project.config.time_zone
     build_spine(connection, one, AS_OF, {}, zone)
     add_cuts(connection, [grain] if grain else [], zone)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    Given: TypeAlias = str | Path | pa.Table | Any
+    Given: TypeAlias = str | Path | pa.Table | Mapping[str, Sequence[Any]] | Any
 
 STAGED, SPINE = "temp.main.spine_staged", "temp.main.spine"
 _QUERY = re.compile(r"\s*(\(\s*)*(SELECT|FROM|WITH|VALUES|TABLE|--|/\*)(\s|$|\()", re.IGNORECASE)
@@ -97,7 +97,7 @@ def stage_spine(
     root
         The project's folder.
     given
-        Path of a CSV, Parquet or JSON file; SQL; an Arrow table or a data frame.
+        Path of a CSV, Parquet or JSON file; SQL; an Arrow table, a data frame, or lists by column.
     expected
         Columns that a CSV should have; they settle how it is written.
     shown
@@ -116,7 +116,23 @@ def stage_spine(
         from foretable.statements.answer import answer
 
         return _arrow(connection, answer(connection, root, given), "the query")
+    if isinstance(given, Mapping):
+        return _lists(connection, given, shown)
     return _arrow(connection, _as_arrow(given), shown)
+
+
+def _lists(connection: duckdb.DuckDBPyConnection, given: Mapping[str, Sequence[Any]], shown: str) -> Spine:
+    """Values by column. Small lists, as a look-up has, need no Arrow, which takes half a second to import with what it brings."""
+    values = [list(column) for column in given.values()]
+    if not values or not values[0]:
+        raise IngestError("no keys are given", where=shown, hint="give one key at least")
+    same = [
+        one if len({type(each) for each in one if each is not None}) < 2 else [None if each is None else str(each) for each in one]
+        for one in values
+    ]
+    cells = [exp.alias_(tree("unnest(?)"), f"c{number}", quoted=True) for number in range(len(same))]
+    connection.execute(statement(_COPY, into=table(STAGED), rows=exp.select(*cells)), same)
+    return _in_memory(connection, list(given), len(values[0]), shown)
 
 
 def _file(connection: duckdb.DuckDBPyConnection, path: Path, shown: str, expected: tuple[str, ...]) -> Spine:
@@ -161,12 +177,16 @@ def _arrow(connection: duckdb.DuckDBPyConnection, rows: pa.Table, shown: str) ->
     connection.register("spine_given", rows.rename_columns([f"c{number}" for number in range(len(names))]))
     connection.execute(statement(_COPY, into=table(STAGED), rows=exp.select("*").from_(table("spine_given"))))
     connection.unregister("spine_given")
+    return _in_memory(connection, names, rows.num_rows, shown)
+
+
+def _in_memory(connection: duckdb.DuckDBPyConnection, names: Sequence[str], rows: int, shown: str) -> Spine:
     kinds = [row[1] for row in connection.execute(statement("DESCRIBE $rows", rows=table(STAGED))).fetchall()]
 
     def place(row: int, cell: int, value: str | None) -> str:
         return f"{shown}, row {row + 1}" if shown else ""
 
-    return Spine(shown, dict(zip(names, kinds, strict=True)), rows.num_rows, False, place)
+    return Spine(shown, dict(zip(names, kinds, strict=True)), rows, False, place)
 
 
 def build_spine(
