@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -41,16 +41,21 @@ def duplicates(examined: Examined, identifying: Collection[str] = ()) -> list[Fi
     are ``identifying`` are not looked at: a copy has its own.
     """
     compared = [position for position, feature in enumerate(examined.features) if feature.name not in identifying]
-    telling = _telling(examined)
-    columns = [at for at, position in enumerate(compared) if position in telling]
-    if len(columns) < LEAST_COLUMNS:
+    telling = set(_telling(examined)) & set(compared)
+    if len(telling) < LEAST_COLUMNS:
         return []
-    rows, size = np.concatenate([examined.learned, examined.held])[:, compared], len(examined.train)
-    rounded = _rounded(rows)
-    enough = _surprise(rounded[:, columns], size) > np.log10(size) + SURPRISE
-    hashes = _hashed(rounded)
-    seen, exact, total = _seen(examined, hashes) & enough, _seen(examined, _hashed(rows)), int(enough.sum())
-    copies = seen & (_singular(rounded[:, columns], hashes, size) >= LEAST_COLUMNS)
+    size = len(examined.train)
+    hashes, exactly = (np.zeros(size + len(examined.others), dtype=np.uint64) for _ in range(2))
+    held_by: list[np.ndarray] = []
+    for position in compared:  # one column at a time: all of them at once take several times the room of the matrix
+        values = np.concatenate([examined.learned[:, position], examined.held[:, position]])
+        rounded = _rounded(values)
+        hashes, exactly = _mixed(hashes, rounded), _mixed(exactly, values)
+        if position in telling:
+            held_by.append(_held_by(rounded, size))
+    enough = _surprise(held_by, size) > np.log10(size) + SURPRISE
+    seen, exact, total = _seen(examined, hashes) & enough, _seen(examined, exactly), int(enough.sum())
+    copies = seen & (_singular(held_by, _held_by(hashes, size), size) >= LEAST_COLUMNS)
     if copies.sum() > WARNED * total:
         return [_finding(examined, np.flatnonzero(copies), int((exact & copies).sum()), total, "warning", COPIES)]
     if seen.sum() > WARNED * total:
@@ -84,38 +89,35 @@ def _telling(examined: Examined) -> list[int]:
     return [position for position, _ in found]
 
 
-def _rounded(matrix: np.ndarray) -> np.ndarray:
-    """Numbers to three digits; a column that is far from zero is counted from its middle, else all would be alike."""
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """A column to three digits; one that is far from zero is counted from its middle, else all would be alike."""
+    known = values[~np.isnan(values)]
     with np.errstate(all="ignore"):
-        middle = np.nan_to_num(
-            np.array([np.median(column[~np.isnan(column)]) if (~np.isnan(column)).any() else 0.0 for column in matrix.T])
-        )
-        spread = np.nan_to_num(np.nanstd(matrix, axis=0))
-        centred = matrix - np.where(np.abs(middle) > 100 * spread, middle, 0.0)
+        middle, spread = np.nan_to_num((np.median(known), known.std())) if len(known) else (0.0, 0.0)
+        centred = values - (middle if abs(middle) > 100 * spread else 0.0)
         unit = np.power(10.0, np.floor(np.log10(np.abs(centred))) - (DIGITS - 1))
         found = np.round(centred / unit) * unit
-    return np.where(np.isfinite(found), np.round(found, 12), np.where(np.isnan(matrix), np.nan, 0.0))
+    return np.where(np.isfinite(found), np.round(found, 12), np.where(np.isnan(values), np.nan, 0.0))
 
 
-def _surprise(rounded: np.ndarray, size: int) -> np.ndarray:
+def _surprise(held_by: Sequence[np.ndarray], size: int) -> np.ndarray:
     """Decimal digits that the values of a held-out row single it out by; none for a row with fewer than three rare values."""
-    digits, rare = np.zeros(len(rounded) - size), np.zeros(len(rounded) - size, dtype=int)
-    for column in rounded.T:
-        _, codes = np.unique(column, return_inverse=True)
-        share = np.maximum(np.bincount(codes[:size], minlength=codes.max() + 1), 1)[codes[size:]] / max(size, 1)
+    digits, rare = np.zeros(len(held_by[0])), np.zeros(len(held_by[0]), dtype=int)
+    for count in held_by:
+        share = np.maximum(count, 1) / max(size, 1)
         digits -= np.log10(share)
         rare += share <= 1 / CONTINUOUS * 2
     return np.where(rare >= LEAST_COLUMNS, digits, 0.0)
 
 
-def _singular(rounded: np.ndarray, hashes: np.ndarray, size: int) -> np.ndarray:
+def _singular(held_by: Sequence[np.ndarray], alike: np.ndarray, size: int) -> np.ndarray:
     """In how many columns a held-out row has a value that hardly any training row has but those that agree with it in everything.
 
     Coarse columns that hang together make rows alike without a copy: whoever has one of the values has the others, too.
     """
-    alike, found = _held_by(hashes, size), np.zeros(len(rounded) - size, dtype=int)
-    for column in rounded.T:
-        found += _held_by(column, size) - alike <= SINGULAR * size
+    found = np.zeros(len(alike), dtype=int)
+    for count in held_by:
+        found += count - alike <= SINGULAR * size
     return found
 
 
@@ -126,13 +128,11 @@ def _held_by(values: np.ndarray, size: int) -> np.ndarray:
     return found
 
 
-def _hashed(matrix: np.ndarray) -> np.ndarray:
-    """A number per row; equal rows have equal ones, and different rows hardly ever."""
-    bits = np.ascontiguousarray(np.where(np.isnan(matrix), np.nan, matrix + 0.0)).view(np.uint64)
-    found = np.zeros(len(matrix), dtype=np.uint64)
-    for column in bits.T:
-        found = (found ^ column) * np.uint64(0x9E3779B97F4A7C15)
-        found ^= found >> np.uint64(29)
+def _mixed(hashes: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """A number per row that another column is mixed into: equal rows have equal ones, and different rows hardly ever."""
+    bits = np.where(np.isnan(values), np.nan, values + 0.0).view(np.uint64)
+    found: np.ndarray = (hashes ^ bits) * np.uint64(0x9E3779B97F4A7C15)
+    found ^= found >> np.uint64(29)
     return found
 
 

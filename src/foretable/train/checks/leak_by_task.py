@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from foretable.registry.signature import Feature
 from foretable.train.checks.examined import Examined
 from foretable.train.checks.groups import coded
-from foretable.train.checks.ranks import correlation, spearman
+from foretable.train.checks.ranks import correlation, mean_ranks, ranks
 from foretable.train.result import Finding
 
 LEAK_SPEARMAN = 0.99
@@ -30,7 +31,8 @@ BINS = 256
 
 def number_leaks(examined: Examined) -> list[Finding]:
     """Look at each feature of a regression alone."""
-    return _each(examined, _number_finding)
+    whole = _told(examined.outcome[examined.train])  # most features are known of every row
+    return _each(examined, lambda examined, position, feature: _number_finding(examined, position, feature, whole))
 
 
 def class_leaks(examined: Examined) -> list[Finding]:
@@ -43,8 +45,23 @@ def _each(examined: Examined, look: Callable[[Examined, int, Feature], Finding |
     return [finding for finding in found if finding is not None]
 
 
-def _number_finding(examined: Examined, position: int, feature: Feature) -> Finding | None:
-    values, outcome = examined.learned[:, position], examined.outcome[examined.train]
+@dataclass(frozen=True)
+class _Told:
+    """Labels with their ranks; ``rare`` marks those that are not the commonest, ``different`` counts their values."""
+
+    values: np.ndarray
+    ranks: np.ndarray
+    rare: np.ndarray
+    different: int
+
+
+def _told(values: np.ndarray) -> _Told:
+    different, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return _Told(values, mean_ranks(codes, counts), codes != counts.argmax(), len(different))
+
+
+def _number_finding(examined: Examined, position: int, feature: Feature, whole: _Told) -> Finding | None:
+    values = examined.learned[:, position]
     if feature.kind == "category":
         r2, rank, rows, same = _r2_of_means(examined, position), 0.0, len(examined.others), 0.0
     else:
@@ -52,8 +69,9 @@ def _number_finding(examined: Examined, position: int, feature: Feature) -> Find
         rows = int(known.sum())
         if rows < max(LEAST_KNOWN, LEAST_SHARE * len(values)):
             return None
-        x, y = values[known], outcome[known]
-        r2, rank, same = correlation(x, y) ** 2, abs(spearman(x, y)), _same(x, y)
+        x, told = values[known], whole if known.all() else _told(whole.values[known])
+        r2, rank = correlation(x, told.values) ** 2, abs(correlation(ranks(x), told.ranks))
+        same = _same(x, told)
     evidence = {"spearman": rank, "r2": r2, "equal": same, "rows": rows}
     said = f"this feature alone tells {r2:.1%} of the label's variance (|Spearman| {rank:.4f}, {rows:,} rows)"
     if r2 > LEAK_R2 or rank > LEAK_SPEARMAN:
@@ -96,10 +114,10 @@ def _slots(different: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(values), len(different), slots)
 
 
-def _same(values: np.ndarray, outcome: np.ndarray) -> float:
-    different, codes, counts = np.unique(outcome, return_inverse=True, return_counts=True)
-    rare = codes != counts.argmax()
-    return float((values[rare] == outcome[rare]).mean()) if len(different) > 2 and rare.sum() >= LEAST_KNOWN else 0.0
+def _same(values: np.ndarray, told: _Told) -> float:
+    if told.different <= 2 or told.rare.sum() < LEAST_KNOWN:
+        return 0.0
+    return float((values[told.rare] == told.values[told.rare]).mean())
 
 
 def _r2_of_means(examined: Examined, position: int) -> float:

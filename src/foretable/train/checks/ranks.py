@@ -8,6 +8,11 @@ import numpy as np
 def ranks(values: np.ndarray) -> np.ndarray:
     """Mean ranks, ties together."""
     _, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return mean_ranks(codes, counts)
+
+
+def mean_ranks(codes: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The same, of values that are given by their places among the different ones, with how often each of those is there."""
     found: np.ndarray = (np.cumsum(counts) - (counts - 1) / 2)[codes]
     return found
 
