@@ -12,13 +12,14 @@ import typer
 from foretable.cli import console, files, workspace
 from foretable.cli.features import features, names, wanted_names
 from foretable.cli.options import Json
-from foretable.errors import UsageError
+from foretable.errors import UnknownName, UsageError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     import duckdb
 
+    from foretable.session import Session
     from foretable.store.assemble import Missing
     from foretable.store.lookup import Answer
     from foretable.store.views import View
@@ -41,6 +42,7 @@ def get(
         str | None, typer.Option("--as-of", metavar="DATE", help="As known at this date, UTC; by default what the tables hold now.")
     ] = None,
     feature: Annotated[list[str] | None, typer.Option("--feature", metavar="NAME", help="Only this feature.")] = None,
+    online: Annotated[bool, typer.Option("--online", help="From the online copy; the warehouse is not opened.")] = False,
     prefix: Prefix = False,
     json: Json = False,
     csv_: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write a CSV file.", show_default=False)] = None,
@@ -55,17 +57,23 @@ def get(
       foretable features get rfm_features --entity customer=42,43
       foretable features get rfm_features engagement --entity customer=42 --as-of 2025-06-30
       foretable features get rfm_features@2 --entity customer=42 --feature recency_days --json
+      foretable features get rfm_features --entity customer=42 --online
     """
     from foretable.store.views import find_view
 
     if json and csv_ is not None:
         raise UsageError("--json and --csv at once", hint="choose one")
+    if online and as_of is not None:
+        raise UsageError("--online and --as-of at once", hint="the online copy holds what is now; leave one of them out")
     session = workspace.session()
     found = [find_view(session.project, name) for name in views]
     keys = _keys(found[0], entity)
-    asked = [str(view) for view in found] if not feature else _narrowed(session.graph, found, feature)
-    with session.looked_up(asked, keys, as_of=as_of, prefix=prefix) as (connection, answer):
-        rows = connection.execute(answer.query).fetchall()
+    if online:
+        rows, answer = _online(session, found, keys, feature, prefix)
+    else:
+        asked = _narrowed({view: session.graph.tables[view.name].columns for view in found}, feature)
+        with session.looked_up(asked, keys, as_of=as_of, prefix=prefix) as (connection, answer):
+            rows = connection.execute(answer.query).fetchall()
     if json:
         console.document(_facts(answer, rows))
         return
@@ -165,20 +173,32 @@ def _keys(view: View, given: Sequence[str]) -> Mapping[str, list[str]]:
     return found
 
 
-def _narrowed(graph: Any, views: Sequence[View], asked: Sequence[str]) -> list[str]:
-    """``view:feature`` for every feature asked for, in the views that have it."""
-    from foretable.errors import UnknownName, nearest
+def _online(
+    session: Session, views: Sequence[View], keys: Mapping[str, list[str]], features: Sequence[str] | None, prefix: bool
+) -> tuple[list[tuple[Any, ...]], Answer]:
+    from foretable import online
+    from foretable.online.file import online_path
+    from foretable.store.online import look_up_online
+    from foretable.store.views import wanted
 
+    path = online_path(session.root)
+    with online.open(path) as copy:
+        asked = _narrowed({view: copy.columns(view.name) for view in views}, features)
+    return look_up_online(path, wanted(session.project, asked), keys, prefix=prefix)
+
+
+def _narrowed(columns: Mapping[View, Collection[str]], asked: Sequence[str] | None) -> list[str]:
+    """The views, or ``view:feature`` for every feature asked for, in the views that have it."""
+    if not asked:
+        return [str(view) for view in columns]
     words = [part.strip() for text in asked for part in text.split(",")]
-    columns = {
-        view: {name.lower() for name in graph.tables[view.name].columns} - {key.lower() for key in view.entity.keys} for view in views
-    }
+    features = {view: {name.lower() for name in of} - {key.lower() for key in view.entity.keys} for view, of in columns.items()}
     for word in words:
-        if not any(word.lower() in known for known in columns.values()):
+        if not any(word.lower() in known for known in features.values()):
             raise UnknownName(
-                f"{', '.join(map(str, views))} has no feature {word!r}", hint=nearest(word.lower(), set().union(*columns.values()))
+                f"{', '.join(map(str, features))} has no feature {word!r}", hint=nearest(word.lower(), set().union(*features.values()))
             )
-    return [f"{view}:{word}" for view, known in columns.items() for word in words if word.lower() in known]
+    return [f"{view}:{word}" for view, known in features.items() for word in words if word.lower() in known]
 
 
 def _facts(answer: Answer, rows: Sequence[Sequence[Any]]) -> dict[str, Any]:

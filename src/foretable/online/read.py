@@ -27,7 +27,7 @@ class _Known:
 
     shape: str
     lookup: str
-    names: tuple[str, ...]
+    columns: Mapping[str, str]
     decoders: tuple[tuple[int, Callable[[Any], Any]], ...]
     keys: Mapping[str, str]
     first_key: int
@@ -36,7 +36,7 @@ class _Known:
         """What is bound for a key."""
         if isinstance(key, Mapping):
             lowered = {str(name).lower(): value for name, value in key.items()}
-            parts = [lowered.get(name.lower()) for name in self.keys]
+            parts = [lowered[name.lower()] for name in self.keys if name.lower() in lowered]
         else:
             parts = list(key) if isinstance(key, tuple | list) else [key]
         if len(parts) != len(self.keys):
@@ -97,6 +97,11 @@ class OnlineCopy:
             cursor = self._connection.execute(_TABLES)
             return [dict(zip((field[0] for field in cursor.description), row, strict=True)) for row in cursor.fetchall()]
 
+    def columns(self, table: str) -> dict[str, str]:
+        """The columns of a table with their DuckDB types, in its order."""
+        with self._told():
+            return dict(self._learn(table.lower()).columns)
+
     def one(self, table: str, key: Any) -> Row | None:
         """The row of a key, a dictionary by column in the table's order; None where there is none.
 
@@ -140,15 +145,15 @@ class OnlineCopy:
         found = self._connection.execute(_TABLE, [name]).fetchone()
         if found is None:
             there = [row["name"] for row in self.tables()]
-            raise UnknownName(f"{name} is not in the online copy", where=str(self.path), hint=nearest(name, there))
+            hint = f"{nearest(name, there)}; a table gets there with online=True and foretable run"
+            raise UnknownName(f"{name} is not in the online copy", where=str(self.path), hint=hint)
         shape, text, columns, keys = found
         pairs = json.loads(columns)
-        names = tuple(label for label, _ in pairs)
         kinds = {label.lower(): kind for label, kind in pairs}
         decoders = tuple((place, decode) for place, (_, kind) in enumerate(pairs) if (decode := decoder(kind)) is not None)
         keyed = {key: kinds[key.lower()] for key in json.loads(keys)}
         first = list(kinds).index(next(iter(keyed)).lower())
-        known = self._known[name] = _Known(shape, text, names, decoders, keyed, first)
+        known = self._known[name] = _Known(shape, text, dict(pairs), decoders, keyed, first)
         return known
 
     @contextmanager
@@ -167,7 +172,7 @@ def _row(known: _Known, found: tuple[Any, ...]) -> Row | None:
     for place, decode in known.decoders:
         if values[place] is not None:
             values[place] = decode(values[place])
-    return dict(zip(known.names, values, strict=True))
+    return dict(zip(known.columns, values, strict=True))
 
 
 def open(path: str | Path) -> OnlineCopy:

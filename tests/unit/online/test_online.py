@@ -26,6 +26,8 @@ from foretable.online.file import online_path, seen_waves
 from foretable.refresh import plan, run_wave
 from foretable.refresh.watermark import now
 from foretable.run import prepare, run
+from foretable.store.online import look_up_online
+from foretable.store.views import wanted
 
 ORDERS = "CREATE TABLE raw.orders (customer_id BIGINT, day DATE, amount DECIMAL(10, 2))"
 USAGE, DAYS = "features.usage", "features.days"
@@ -182,6 +184,17 @@ def test_a_reader_keeps_up_with_other_columns(shop):
             copy.one(USAGE, (1, 2))
         with pytest.raises(UnknownName, match=r"did you mean 'features\.usage'"):
             copy.one("features.usages", 1)
+
+
+def test_the_feature_store_answers_from_the_copy(shop):
+    shop.wave()
+    asked = wanted(shop.graph.project, ["usage:n,usage:spend"])
+    rows, answer = look_up_online(shop.path, asked, {"customer_id": ["3", "77", 4]}, prefix=True)
+    assert (answer.columns, answer.as_of) == (("customer_id", "usage__n", "usage__spend"), {USAGE: datetime(2026, 3, 1)})
+    assert rows == [(3, 5, Decimal("53.75")), (77, None, None), (4, 5, Decimal("55.00"))]
+    assert [(one.rows, one.keys) for one in answer.missing] == [(1, ((77,),))]
+    with pytest.raises(UsageError, match="is no key"):
+        look_up_online(shop.path, wanted(shop.graph.project, ["usage", "days"]), {"customer_id": [3]}, prefix=True)
 
 
 READER = """
