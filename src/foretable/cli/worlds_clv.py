@@ -45,7 +45,7 @@ def parquet(target: Path) -> Iterator[Callable[[pa.Table], None]]:
 
 @contextmanager
 def _folder(target: Path) -> Iterator[Write]:
-    if target.suffix or target.is_file():
+    if target.is_file() or (target.suffix and not target.is_dir()):
         raise UsageError(f"cannot write {target}", hint="name a folder, for one Parquet file a table, or a .duckdb file")
     try:
         target.mkdir(exist_ok=True)

@@ -10,7 +10,7 @@ import pytest
 
 from foretable.simulate import clv_shape as shape
 from foretable.simulate import clv_truth
-from foretable.simulate.clv_posterior import Evidence, expected_spend
+from foretable.simulate.clv_posterior import Evidence, active_days, expected_spend
 
 DATES = tuple(np.datetime64(text, "D") for text in ("2021-07-01", "2023-01-01", "2025-01-01"))
 DRAWS = 400_000
@@ -95,6 +95,15 @@ def test_bayes_by_brute_force(days: int, amounts: list[float], last: float, look
     assert expected_spend(seen)[0] == pytest.approx(drawn, abs=4 * error)
 
 
+@pytest.mark.parametrize("ahead", [8, 90, 365])
+def test_days_before_the_dropout_are_counted_one_by_one(ahead: int) -> None:
+    """A coming day is before the dropout when none of the week ends since the date was one."""
+    days = np.arange(1, 16)
+    for row, found in zip(days, active_days(days, ahead), strict=True):
+        week_ends = (row + np.arange(ahead)) // 7 - row // 7
+        assert found == pytest.approx(((1 - shape.DROPOUT) ** week_ends[:, None]).sum(axis=0))
+
+
 def test_nothing_that_knows_less_does_better(clv: dict[str, pa.Table], truth: pa.Table) -> None:
     expected, observed = known(truth, "continuous")
     error = ((observed - expected) ** 2).mean()
@@ -135,6 +144,7 @@ def test_what_comes_later_changes_nothing(clv: dict[str, pa.Table], truth: pa.Ta
 def test_one_row_a_customer_and_date_and_no_outcome_before_it_is_over(clv: dict[str, pa.Table], truth: pa.Table) -> None:
     rows = truth.to_pandas()
     assert not rows.duplicated(["customer_id", "as_of"]).any()
+    assert np.isfinite(rows.expected_12m_value).all()
     assert (rows.expected_12m_value >= 0).all()
     cold = rows[rows.scenario == "coldstart"]
     assert len(cold) == 6000
