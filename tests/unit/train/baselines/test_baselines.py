@@ -78,8 +78,8 @@ def test_the_last_period_is_taken_as_it_is_and_nothing_for_null() -> None:
 
 def test_cells_have_the_mean_of_their_training_rows() -> None:
     cell, again = pa.array(["a", "a", "b", None, "a", "new", None]), pa.array([1, 1, 1, None, 1, 1, None])
-    rows = prepared([2, 4, 9, 5, 100, 100, 100], PARTS, {"cell": cell, "again": again})
-    assert answers(model(ft.CellMeans("cell", "again")), rows) == [3, 3, 9, 5, 3, 5, 5], "unseen and empty cells get the mean of all"
+    rows = prepared([2, 4, 9, 7, 100, 100, 100], PARTS, {"cell": cell, "again": again})
+    assert answers(model(ft.CellMeans("cell", "again")), rows) == [3, 3, 9, 5.5, 3, 5.5, 5.5], "new and empty cells get the mean of all"
     apart = prepared([2, 4, 9, 5, 0, 0, 0], PARTS, {"cell": pa.array(["a"] * 7), "again": pa.array([1, 2, 1, None, 2, None, 1])})
     assert answers(model(ft.CellMeans("cell", "again")), apart) == [5.5, 4, 5.5, 5, 4, 5, 5.5], "NULL beside a value is a cell"
 
@@ -114,6 +114,16 @@ def test_buy_till_you_die_is_fitted_to_the_last_training_date(customers: tuple[T
         expected = expected_purchases(often, *history, float(days)) * expected_value(much, history[0], value)
         assert found.answer[rows] == pytest.approx(expected), "the horizon has the days of its month"
     assert found.answer[[200, 401, 602]] == pytest.approx((200 + 401) / 2), "who never bought: the mean of such training rows"
+
+
+def test_a_mean_value_of_nothing_tells_nothing(customers: tuple[Times, np.ndarray]) -> None:
+    (frequency, recency, age), value = customers
+    free = np.where(np.arange(200) % 9 == 0, 0.0, value)
+    (found,), _ = predict_baselines(model(DIE), histories(((frequency, recency, age), free)))
+    much = fit_gamma_gamma(frequency[(frequency > 0) & (free > 0)], free[(frequency > 0) & (free > 0)])
+    of_free = free == 0
+    expected = expected_purchases(fit_bgnbd(frequency, recency, age), frequency, recency, age, 31.0)[of_free]
+    assert found.answer[402:602][of_free] == pytest.approx(expected * much.p * much.v / (much.q - 1))
 
 
 def test_where_everybody_bought_newcomers_get_the_mean_of_all(customers: tuple[Times, np.ndarray]) -> None:
@@ -204,6 +214,15 @@ def test_a_model_that_is_the_baseline_is_no_better() -> None:
     assert (finding.check, finding.severity) == ("baseline", "warning")
     assert finding.message.startswith("no better than LastPeriod(guess): mae "), "the best of the baselines"
     assert "spearman" not in {each.metric for each in trained.baselines if each.baseline == "LastPeriod(one)"}, "undefined of a constant"
+
+
+def test_better_by_one_row_is_no_better() -> None:
+    rows, outcome = world()
+    answer = rows.aside["guess"].to_numpy().copy()
+    answer[-1] = outcome[-1]
+    (finding,) = held_against(answer, rows, ft.LastPeriod("guess")).findings
+    assert finding.severity == "warning" and finding.message.startswith("no better than LastPeriod(guess)")
+    assert finding.evidence["difference"] > 0 and ", better by 0." in finding.message
 
 
 def test_a_worse_model_is_called_worse_by_the_metric_of_the_gate() -> None:
