@@ -14,6 +14,8 @@ BEYOND = 5
 """So many entities of a piece are expected beyond either end, at least: fewer would leave its ends to chance."""
 NEAR = 0.1
 """Below this share of the mean prediction of a piece, counted from the least outcome, its ends are level."""
+SPARED = 0.02
+"""The most that other pieces hold below the level where some hold more than they must."""
 _ROUNDING = 1e-9
 
 
@@ -35,6 +37,9 @@ def conformal(prediction: np.ndarray, outcome: np.ndarray, clusters: np.ndarray,
     Rows of several dates of one entity are no independent evidence: each entity weighs one, shared among its rows, and the one
     that is counted in weighs as much. So a hundred rows of ten customers say what ten rows say. Neighbouring pieces are joined until
     entities of a weight of ``BEYOND`` are expected beyond either end.
+
+    Where more than the level of a piece have the least outcome, no interval holds less than they are. The other pieces then hold a
+    little below the level, ``SPARED`` at most, so that it is held by all together.
 
     Both ends are lines in the prediction within a piece, and may step at its border, as neighbours are calibrated apart. They are
     ordered around the prediction, so that a step is never more than the difference of two estimates of one thing.
@@ -68,10 +73,12 @@ def conformal(prediction: np.ndarray, outcome: np.ndarray, clusters: np.ndarray,
     low: list[Line] = []
     high: list[Line] = []
     weights = _weights(clusters)
-    for border, rows in _pieces(prediction, weights, 2 * BEYOND / (1 - level)):
+    pieces = list(_pieces(prediction, weights, 2 * BEYOND / (1 - level)))
+    level_of_piece = _level_of_piece(prediction, outcome, weights, [rows for _, rows in pieces], level, least)
+    for border, rows in pieces:
         given = (prediction[rows], outcome[rows], weights[rows])
         start = _start(given[0], least)
-        ends = _ends(*given, level, least, start)
+        ends = _ends(*given, level_of_piece, least, start)
         if ends is None:
             return Intervals(level, least)
         if start is not None and (not borders or borders[-1] < start) and start < border:
@@ -82,6 +89,20 @@ def conformal(prediction: np.ndarray, outcome: np.ndarray, clusters: np.ndarray,
         low.append(ends[0])
         high.append(ends[1])
     return Intervals(level, least, tuple(borders[:-1]), tuple(low), tuple(high))
+
+
+def _level_of_piece(
+    prediction: np.ndarray, outcome: np.ndarray, weights: np.ndarray, pieces: list[np.ndarray], level: float, least: float
+) -> float:
+    """The level that pieces are calibrated to, so that all together hold what is asked for."""
+    held = left = 0.0
+    for rows in pieces:
+        weight, nothing = weights[rows], outcome[rows] <= least
+        if weight @ nothing >= level * (weight.sum() + 1):
+            held += float(weight @ (outcome[rows] <= np.maximum(prediction[rows], least)))
+        else:
+            left += float(weight.sum())
+    return max(level - SPARED, (level * float(weights.sum()) - held) / left) if held and left else level
 
 
 def _start(prediction: np.ndarray, least: float) -> float | None:

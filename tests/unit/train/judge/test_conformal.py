@@ -70,6 +70,20 @@ def test_small_and_large_predictions_are_held_alike() -> None:
     assert (abs(shares - 0.9) < 0.02).all()
 
 
+@pytest.mark.parametrize(("share", "others"), [(0.2, 0.881), (0.5, 0.88)])
+def test_pieces_where_nearly_nobody_buys_do_not_make_it_all_hold_too_much(share: float, others: float) -> None:
+    generator = np.random.default_rng(8)
+    gone = generator.random(60_000) < share
+    prediction = np.where(gone, generator.uniform(0.1, 5, 60_000), np.exp(generator.normal(4.5, 0.7, 60_000)))
+    outcome = np.where(generator.random(60_000) < np.where(gone, 0.97, 0.1), 0.0, prediction * generator.gamma(1.2, 1 / 1.2, 60_000))
+    learned = np.arange(60_000) < 20_000
+    found = conformal(prediction[learned], outcome[learned], np.flatnonzero(learned), level=0.9, least=0.0)
+    inside = held(found, (prediction, outcome))
+    assert inside[~learned & gone].mean() > 0.96, "no interval holds less than those who buy nothing"
+    assert inside[~learned & ~gone].mean() == pytest.approx(others, abs=0.01), "but two points less at most"
+    assert share > 0.2 or inside[~learned].mean() == pytest.approx(0.9, abs=0.008)
+
+
 def test_few_rows_hold_the_level_on_average() -> None:
     """The guarantee is over calibration sets: of 40 rows one set may be off, 300 of them are not."""
     generator = np.random.default_rng(2)
