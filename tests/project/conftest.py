@@ -70,12 +70,12 @@ def build() -> Iterator[Build]:
 
 @pytest.fixture(scope="session")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Callable[[pa.Table], Path]:
-    """Copy the project, its warehouse filled with the given customers and nothing else."""
+    """Copy what is about telco, the warehouse filled with the given customers and nothing else."""
 
     def copy(raw: pa.Table) -> Path:
         root = tmp_path_factory.mktemp("project")
         for folder in CONTENT:
-            shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "compiled"))
+            shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "compiled", "*clv*", "raw.co*"))
         (root / "pyproject.toml").write_text('[tool.foretable]\nas_of = "2026-01-01"\ntrials = 1\n')
         with duckdb.connect(str(root / "warehouse.duckdb")) as connection:
             connection.execute("CREATE SCHEMA raw")
