@@ -13,7 +13,7 @@ TENTHS = 10
 BEYOND = 5
 """So many entities of a piece are expected beyond either end, at least: fewer would leave its ends to chance."""
 NEAR = 0.1
-"""Below this share of the mean prediction of a piece, counted from the least outcome, its ends are level."""
+"""Below this share of the large predictions of a piece, counted from the least outcome, its ends are level."""
 SPARED = 0.02
 """The most that other pieces hold below the level where some hold more than they must."""
 _ROUNDING = 1e-9
@@ -28,8 +28,7 @@ def conformal(prediction: np.ndarray, outcome: np.ndarray, clusters: np.ndarray,
     The axis of predictions is cut at its tenths, and each piece is calibrated by itself (Mondrian conformal prediction), so that the
     level holds among small predictions and among large ones. Within a piece the residual is taken relative to how far the prediction
     lies above the least outcome, ``(outcome - least) / (prediction - least)``, since the spread of amounts grows with them; near the
-    least outcome, below ``NEAR`` of the mean of the piece, the ends are level, and where the mean lies no higher than the least
-    outcome, the residual is the plain difference. The ends are its quantiles at ``(1 - level) / 2`` and
+    least outcome, below ``NEAR`` of nine tenths of the piece, the ends are level. The ends are its quantiles at ``(1 - level) / 2`` and
     ``(1 + level) / 2``, each the next observed one outwards that counts an unseen entity in. Where more than
     ``(1 - level) / 2`` of the outcomes are the least one itself, as of customers who buy nothing, the low end is that: nothing can
     fall below it, so that the high end has the whole level; with two tails the interval would hold far more than it says.
@@ -68,7 +67,8 @@ def conformal(prediction: np.ndarray, outcome: np.ndarray, clusters: np.ndarray,
     Lee, Barber, Willett 2023, Distribution-free inference with hierarchical data (entities with several rows).
     """
     finite = np.isfinite(prediction)
-    prediction, outcome, clusters = prediction[finite], outcome[finite], clusters[finite]
+    # A prediction below the least outcome says no more than one of the least outcome.
+    prediction, outcome, clusters = np.maximum(prediction[finite], least), outcome[finite], clusters[finite]
     borders: list[float] = []
     low: list[Line] = []
     high: list[Line] = []
@@ -81,13 +81,14 @@ def conformal(prediction: np.ndarray, outcome: np.ndarray, clusters: np.ndarray,
         ends = _ends(*given, level_of_piece, least, start)
         if ends is None:
             return Intervals(level, least)
-        if start is not None and (not borders or borders[-1] < start) and start < border:
+        bottom, top = (_line(end, least, start) for end in ends)
+        if start is not None and (not borders or borders[-1] < start):
             borders.append(start)
-            low.append((_at(ends[0], start), 0.0))
-            high.append((_at(ends[1], start), 0.0))
+            low.append(_level_line(bottom, start))
+            high.append(_level_line(top, start))
         borders.append(border)
-        low.append(ends[0])
-        high.append(ends[1])
+        low.append(bottom)
+        high.append(top)
     return Intervals(level, least, tuple(borders[:-1]), tuple(low), tuple(high))
 
 
@@ -99,19 +100,19 @@ def _level_of_piece(
     for rows in pieces:
         weight, nothing = weights[rows], outcome[rows] <= least
         if weight @ nothing >= level * (weight.sum() + 1):
-            held += float(weight @ (outcome[rows] <= np.maximum(prediction[rows], least)))
+            held += float(weight @ (outcome[rows] <= prediction[rows]))
         else:
             left += float(weight.sum())
     return max(level - SPARED, (level * float(weights.sum()) - held) / left) if held and left else level
 
 
 def _start(prediction: np.ndarray, least: float) -> float | None:
-    """From where on the ends of a piece are in proportion to the prediction; None where too much lies at the least outcome or below.
+    """From where on the ends of a piece are in proportion to the prediction; None where hardly any lies above the least outcome.
 
     Nearer to the least outcome a proportion says nothing: a purchase of 50 where 0.01 was expected is no reason to allow for
     25,000 where 5 is.
     """
-    distance = float(prediction.mean()) - least
+    distance = float(np.quantile(prediction, 0.9)) - least
     return least + NEAR * distance if distance > 0 else None
 
 
@@ -141,16 +142,15 @@ def _weights(clusters: np.ndarray) -> np.ndarray:
 
 def _ends(
     prediction: np.ndarray, outcome: np.ndarray, weights: np.ndarray, level: float, least: float, start: float | None
-) -> tuple[Line, Line] | None:
-    """The two lines of a piece, from ``start`` on; None where the level cannot be reached."""
-    relative = start is not None
-    residual = outcome - prediction if start is None else (outcome - least) / (np.maximum(prediction, start) - least)
-    tail = (1 - level) / 2
+) -> tuple[float, float] | None:
+    """Both ends of a piece as shares of the prediction, from the least outcome on; as plain distances where there is no ``start``."""
+    unit = 1.0 if start is None else np.maximum(prediction, start) - least
+    residual, tail = (outcome - least) / unit, (1 - level) / 2
     if weights @ (outcome <= least) > tail * weights.sum():
         top = _quantile(residual, weights, level)
-        return None if top is None else ((least, 0.0), _line(top, least, relative))
+        return None if top is None else (0.0, top)
     bottom, top = _quantile(-residual, weights, 1 - tail), _quantile(residual, weights, 1 - tail)
-    return None if bottom is None or top is None else (_line(-bottom, least, relative), _line(top, least, relative))
+    return None if bottom is None or top is None else (-bottom, top)
 
 
 def _quantile(values: np.ndarray, weights: np.ndarray, level: float) -> float | None:
@@ -161,9 +161,10 @@ def _quantile(values: np.ndarray, weights: np.ndarray, level: float) -> float | 
     return float(values[order][place]) if place < len(values) else None
 
 
-def _line(quantile: float, least: float, relative: bool) -> Line:
-    return (least - quantile * least, quantile) if relative else (quantile, 1.0)
+def _line(end: float, least: float, start: float | None) -> Line:
+    return (least + end, 0.0) if start is None else (least - end * least, end)
 
 
-def _at(line: Line, prediction: float) -> float:
-    return line[0] + line[1] * prediction
+def _level_line(line: Line, prediction: float) -> Line:
+    """As high as another is at a prediction."""
+    return line[0] + line[1] * prediction, 0.0

@@ -84,6 +84,18 @@ def test_pieces_where_nearly_nobody_buys_do_not_make_it_all_hold_too_much(share:
     assert share > 0.2 or inside[~learned].mean() == pytest.approx(0.9, abs=0.008)
 
 
+def test_predictions_that_no_outcome_can_be_hold_as_others_do() -> None:
+    """A linear model predicts less than nothing for a third of the customers, of whom some buy; later ones are predicted even less."""
+    generator = np.random.default_rng(9)
+    prediction = generator.normal(40, 80, 40_000) - np.where(np.arange(40_000) < 20_000, 0, 60)
+    outcome = np.where(generator.random(40_000) < 0.7, 0.0, generator.gamma(2, 20, 40_000))
+    found = conformal(prediction[:20_000], outcome[:20_000], np.arange(20_000), level=0.9, least=0.0)
+    low, high = found.of(prediction)
+    inside = held(found, (prediction, outcome))[20_000:]
+    below = prediction[20_000:] < 0
+    assert inside[below].mean() == pytest.approx(0.9, abs=0.01) and (high >= 0).all() and (low == np.minimum(prediction, 0)).all()
+
+
 def test_few_rows_hold_the_level_on_average() -> None:
     """The guarantee is over calibration sets: of 40 rows one set may be off, 300 of them are not."""
     generator = np.random.default_rng(2)
