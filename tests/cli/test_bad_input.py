@@ -345,25 +345,38 @@ def test_a_pipeline_that_is_wrong(call, starter, text, words):
     is_told(call(starter, "compile"), 1, *words)
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        (b"CREATE DYNAMIC TABLE decisions.bad ENTITY = customer AS\nSELEC 1", ["bad.sql:2", "Unexpected token"]),
-        (b"CREATE DYNAMIC TABLE decisions.bad ENTITY = customer AS\nSELECT (1", ["bad.sql:2", "Expecting )"]),
-        (b"CREATE DYNAMIC TABLE decisions.bad ENTITY = custmer AS SELECT 1", ["bad.sql:1", "'custmer'", "'customer'"]),
-        (b"-- a\nSELECT 'caf\xe9'", ["bad.sql:2", "not UTF-8"]),
-        (b"SELECT 'open", ["bad.sql:1", "not closed"]),
-    ],
-)
-def test_a_sql_file_that_is_wrong(starter, text, words):
+WRONG_SQL = [
+    (b"CREATE DYNAMIC TABLE decisions.bad ENTITY = customer AS\nSELEC 1", ["bad.sql:2", "Unexpected token"]),
+    (b"CREATE DYNAMIC TABLE decisions.bad ENTITY = customer AS\nSELECT (1", ["bad.sql:2", "Expecting )"]),
+    (b"CREATE DYNAMIC TABLE decisions.bad ENTITY = custmer AS SELECT 1", ["bad.sql:1", "'custmer'", "'customer'"]),
+    (b"-- a\nSELECT 'caf\xe9'", ["bad.sql:2", "not UTF-8"]),
+    (b"SELECT 'open", ["bad.sql:1", "not closed"]),
+]
+COMPILE_EACH = """
+import pathlib, sys
+from foretable.cli.app import run
+root = pathlib.Path(sys.argv[1])
+for number in range(int(sys.argv[2])):
+    (root / f"{number}.wrong").replace(root / "sql" / "bad.sql")
+    print(run(["-C", str(root), "compile"]), flush=True)
+    print("next", file=sys.stderr, flush=True)
+"""
+
+
+def test_a_sql_file_that_is_wrong(starter):
     """In a process of its own: nothing but the message reaches the terminal, no warning of a library either."""
-    (starter / "sql" / "bad.sql").write_bytes(text)
-    done = subprocess.run([sys.executable, "-m", "foretable", "-C", str(starter), "compile"], capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("error: ")
-    assert len(done.stderr.splitlines()) == 2, done.stderr
-    for word in (*words, "Hint: "):
-        assert word in done.stderr
+    for number, (text, _) in enumerate(WRONG_SQL):
+        (starter / f"{number}.wrong").write_bytes(text)
+    command = [sys.executable, "-c", COMPILE_EACH, str(starter), str(len(WRONG_SQL))]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "1\n" * len(WRONG_SQL)), done.stderr
+    *told, rest = done.stderr.split("next\n")
+    assert rest == ""
+    for said, (_, words) in zip(told, WRONG_SQL, strict=True):
+        assert said.startswith("error: ")
+        assert len(said.splitlines()) == 2, said
+        for word in (*words, "Hint: "):
+            assert word in said
 
 
 def test_a_column_that_is_not_fixed_is_not_taken_for_a_misspelt_one(call, starter):

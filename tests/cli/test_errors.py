@@ -6,12 +6,21 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
 import pytest
 
 FORETABLE = [sys.executable, "-m", "foretable"]
+
+
+def until(process: subprocess.Popen, holds: Callable[[], bool]) -> None:
+    """Wait for something that a process does, or for its end, and leave it the processor."""
+    while process.poll() is None and not holds():
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.01)
 
 
 def test_outside_a_project(call, tmp_path):
@@ -95,8 +104,7 @@ def test_killed_in_mid_run(call, starter):
     """After kill -9 while it trains, the next run makes everything."""
     run = subprocess.Popen([*FORETABLE, "-C", str(starter), "run", "--trials", "200"], stdout=subprocess.DEVNULL, start_new_session=True)
     path = starter / "warehouse.duckdb"
-    while run.poll() is None and not path.exists():
-        os.sched_yield()
+    until(run, path.exists)
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     done = call(starter, "run", "--trials", "1")
@@ -115,8 +123,7 @@ def test_ctrl_c_in_mid_run(starter):
         start_new_session=True,
     )
     path = starter / "warehouse.duckdb"
-    while run.poll() is None and not path.exists():
-        os.sched_yield()
+    until(run, path.exists)
     os.killpg(run.pid, signal.SIGINT)
     _, err = run.communicate(timeout=120)
     assert run.returncode == 130, err

@@ -171,8 +171,8 @@ def lived(graphs: Graphs, seed: int, steps: int) -> Counter[str]:
 
 
 def test_tables_are_right_though_rows_below_their_floors_are_not_looked_at(graphs: Graphs) -> None:
-    met = sum((lived(graphs, seed, 12) for seed in range(6)), Counter[str]())
-    assert met["INCREMENTAL"] > 15 and met["floors"] > 20 and met["rose True"] > 1 and met["rose False"] > 1, met
+    met = sum((lived(graphs, seed, 12) for seed in range(4)), Counter[str]())
+    assert met["INCREMENTAL"] > 10 and met["floors"] > 14 and met["rose True"] > 1 and met["rose False"] > 1, met
 
 
 @pytest.mark.slow

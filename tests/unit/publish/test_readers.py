@@ -125,7 +125,7 @@ print(json.dumps({"seen": sorted(seen), "mixed": mixed, "errors": errors, "reads
 
 
 def test_readers_of_other_processes_never_see_two_waves(tmp_path: Path, connection: duckdb.DuckDBPyConnection) -> None:
-    last = 9
+    last = 7
     bi_file = publish(connection, tmp_path, TABLES, 1)
     command = [sys.executable, "-c", READER, str(bi_file), BOTH, str(last)]
     readers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -137,7 +137,7 @@ def test_readers_of_other_processes_never_see_two_waves(tmp_path: Path, connecti
     for reader in readers:
         found = json.loads(reader.communicate()[0])
         assert (found["mixed"], found["errors"]) == ([], [])
-        assert len(found["seen"]) >= 4 and found["reads"] > 8
+        assert len(found["seen"]) >= 3 and found["reads"] > 8
 
 
 PUBLISHER = """
@@ -195,8 +195,8 @@ def test_a_publisher_that_is_killed_leaves_a_whole_wave(tmp_path: Path, connecti
     connection.close()
     published, last, last_link = tmp_path / "published", 1, 1
     publishers = subprocess.Popen([sys.executable, "-c", PUBLISHER, str(tmp_path)], stdin=PIPE, stdout=PIPE, text=True)
-    for kill in range(1, 11):
-        kill_one(publishers, 100 * kill, kill % 3, chance.uniform(0.0, 0.4))
+    for kill in range(1, 7):
+        kill_one(publishers, 100 * kill, kill % 3, chance.uniform(0.0, 0.3))
         with duckdb.connect(str(bi_file), read_only=True) as reader:
             *seen, rows = reader.execute(BOTH).fetchall()[0]
         link = assert_whole(published / "current")
@@ -204,7 +204,7 @@ def test_a_publisher_that_is_killed_leaves_a_whole_wave(tmp_path: Path, connecti
         assert seen[0] >= last and link >= last_link
         last, last_link = seen[0], link
     publishers.communicate()
-    assert last > 900
+    assert last > 500
     with open_warehouse(tmp_path / "warehouse.duckdb") as again:
         fill(again, 5000)
         publish(again, tmp_path, TABLES, 5000)
