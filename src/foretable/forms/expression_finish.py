@@ -12,7 +12,7 @@ from foretable.forms.form import Finish
 
 
 def finished(finish: Finish, raws: Sequence[exp.Expr]) -> list[exp.Expr]:
-    """The answers for raw outputs: one, or a probability per class; NULL for NULL."""
+    """The answers for raw outputs, whose trees they take: one, or a probability per class; NULL for NULL."""
     if finish.knots:
         return [_between_knots(finish, raw) for raw in raws]
     values = [_straight(finish, raw) for raw in raws]
@@ -25,9 +25,7 @@ def finished(finish: Finish, raws: Sequence[exp.Expr]) -> list[exp.Expr]:
 
 
 def _straight(finish: Finish, raw: exp.Expr) -> exp.Expr:
-    value = raw.copy()
-    if finish.slope != 1.0:
-        value = times(value, finish.slope)
+    value = raw if finish.slope == 1.0 else times(raw, finish.slope)
     return exp.Paren(this=exp.Add(this=value, expression=number(finish.offset))) if finish.offset else value
 
 
