@@ -71,7 +71,8 @@ def get(
     if online:
         rows, answer = _online(session, found, keys, feature, prefix)
     else:
-        asked = _narrowed({view: session.graph.tables[view.name].columns for view in found}, feature)
+        columns = {view: session.graph.tables[view.name].columns if feature else () for view in found}  # compiling costs half a second
+        asked = _narrowed(columns, feature)
         with session.looked_up(asked, keys, as_of=as_of, prefix=prefix) as (connection, answer):
             rows = connection.execute(answer.query).fetchall()
     if json:
@@ -138,7 +139,21 @@ def write_rows(connection: duckdb.DuckDBPyConnection, answer: Answer, to: Path, 
         if ending == ".csv":
             connection.sql(answer.query).write_csv(str(to), header=True)
         else:
-            connection.sql(answer.query).write_parquet(str(to))
+            connection.sql(_storable(connection, answer.query)).write_parquet(str(to))
+
+
+def _storable(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    """The query with sums of whole numbers as DECIMAL: Parquet has no integer of 128 bits, and DuckDB would write a rounded DOUBLE."""
+    from sqlglot import exp
+
+    from foretable.sql import parse, render, statement
+
+    tree = parse(query)
+    kinds = [row[1] for row in connection.execute(statement("DESCRIBE $query", query=tree)).fetchall()]
+    for selected, kind in zip(tree.selects, kinds, strict=True):
+        if kind == "HUGEINT":
+            selected.set("this", exp.cast(selected.this, "DECIMAL(38, 0)"))
+    return render(tree)
 
 
 @contextmanager

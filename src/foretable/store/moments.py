@@ -19,7 +19,7 @@ from foretable.store.spine import SPINE, Spine, build_spine, stage_spine
 from foretable.store.views import View
 
 MOMENTS = "temp.main.spine_moments"
-ASKED = "what is asked for a date of the past"
+ASKED = "features at a date of the past"
 _CUT = """
 CREATE OR REPLACE TEMP TABLE $into AS
 WITH m AS (SELECT * FROM $moments) SELECT s.*, m.* EXCLUDE (moment) FROM $spine AS s JOIN m ON s.moment = m.moment

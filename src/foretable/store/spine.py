@@ -12,7 +12,6 @@ import duckdb
 from sqlglot import exp
 
 from foretable.errors import IngestError, UsageError, nearest
-from foretable.quality.readers import format_of, stage
 from foretable.sql import DIALECT, column, statement, table, tree
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     Given: TypeAlias = str | Path | pa.Table | Mapping[str, Sequence[Any]] | Any
 
 STAGED, SPINE = "temp.main.spine_staged", "temp.main.spine"
-_QUERY = re.compile(r"\s*(\(\s*)*(SELECT|FROM|WITH|VALUES|TABLE|--|/\*)(\s|$|\()", re.IGNORECASE)
+_QUERY = re.compile(r"\s*(\(\s*)*(SELECT|FROM|WITH|VALUES|TABLE|--|/\*)(?=[\s(*]|$)", re.IGNORECASE)
 _READABLE = """
 SELECT
     bool_and(coalesce(CAST(TRY_CAST($cell AS BIGINT) AS VARCHAR) = $cell, false)),
@@ -42,7 +41,7 @@ _BROKEN = "FLOAT|DOUBLE|DECIMAL.*|VARCHAR"
 _WHOLE_TEXT = r"CASE WHEN regexp_full_match($value, '\s*[+-]?\d+(\.0*)?\s*') THEN $cast END"
 _WHOLE_NUMBER = "CASE WHEN trunc($value) = $value THEN $cast END"
 _BOUNDED = "CASE WHEN $found BETWEEN CAST($low AS TIMESTAMP) AND CAST($high AS TIMESTAMP) THEN $found END"
-_DAY = r"\s*\d{4}-\d{2}-\d{2}\s*"
+_DAY = r"\d{4}-\d{2}-\d{2}"
 FIRST, LAST = "0001-01-02", "9999-12-30"
 """The days that a timestamp may lie between: what Python's calendar knows in any time zone."""
 
@@ -126,12 +125,13 @@ def _lists(connection: duckdb.DuckDBPyConnection, given: Mapping[str, Sequence[A
     values = [list(column) for column in given.values()]
     if not values or not values[0]:
         raise IngestError("no keys are given", where=shown, hint="give one key at least")
-    same = [
-        one if len({type(each) for each in one if each is not None}) < 2 else [None if each is None else str(each) for each in one]
+    alike = [
+        one if len({type(each) for each in one} - {type(None)}) < 2 else [None if each is None else str(each) for each in one]
         for one in values
     ]
-    cells = [exp.alias_(tree("unnest(?)"), f"c{number}", quoted=True) for number in range(len(same))]
-    connection.execute(statement(_COPY, into=table(STAGED), rows=exp.select(*cells)), same)
+    cells = [exp.alias_(tree("unnest($list)", list=_listed(one)), f"c{number}", quoted=True) for number, one in enumerate(alike)]
+    bound = [one for one in alike if not _texts(one)]
+    connection.execute(statement(_COPY, into=table(STAGED), rows=exp.select(*cells)), bound)
     return _in_memory(connection, list(given), len(values[0]), shown)
 
 
@@ -139,6 +139,8 @@ def _file(connection: duckdb.DuckDBPyConnection, path: Path, shown: str, expecte
     if not path.is_file():
         what = "this is a folder" if path.is_dir() else "there is no such file"
         raise IngestError(what, where=shown, hint="give a CSV or Parquet file, or SQL that starts with SELECT")
+    from foretable.quality.readers import format_of, stage
+
     kind = format_of(shown, None)
     staged = stage(connection, STAGED, path, shown, kind, expected)
     if staged.empty_is_null:
@@ -178,6 +180,15 @@ def _arrow(connection: duckdb.DuckDBPyConnection, rows: pa.Table, shown: str) ->
     connection.execute(statement(_COPY, into=table(STAGED), rows=exp.select("*").from_(table("spine_given"))))
     connection.unregister("spine_given")
     return _in_memory(connection, names, rows.num_rows, shown)
+
+
+def _texts(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _listed(values: Sequence[Any]) -> exp.Expr:
+    """A list to bind; of texts, as the command line gives them, a constant: to bind anything, DuckDB imports pandas first."""
+    return exp.Array(expressions=[exp.Literal.string(value) for value in values]) if _texts(values) else exp.Placeholder()
 
 
 def _in_memory(connection: duckdb.DuckDBPyConnection, names: Sequence[str], rows: int, shown: str) -> Spine:
@@ -235,6 +246,7 @@ def moment_of(value: exp.Expr, kind: str, time_zone: str, where: str) -> exp.Exp
         Its type is neither a time nor text.
     """
     zone = exp.Literal.string(time_zone)
+    value = tree("trim($value)", value=value) if kind == "VARCHAR" else value
     day = tree("timezone('UTC', timezone($zone, TRY_CAST($value AS TIMESTAMP)))", value=value, zone=zone)
     zoned = tree("timezone('UTC', TRY_CAST($value AS TIMESTAMPTZ))", value=value)
     if kind == "DATE":

@@ -30,7 +30,7 @@ def usage():
     More of it."""
     o = orders.rows()
     return o.group_by("customer_id").agg(
-        n=o.count(), recent=o.count(where=last(o.ordered_at, days=30)), spend=o.amount.sum(), weight=o.weight.max()
+        n=o.count(), items=o.items.sum(), recent=o.count(where=last(o.ordered_at, days=30)), spend=o.amount.sum(), weight=o.weight.max()
     )
 
 @ft.feature_view("features.usage", entity=c, version=2, owner="growth", tags=["clv"])
@@ -84,6 +84,7 @@ def write_world(root: Path, seed: int, settings: str = "") -> Session:
             "shop": np.array(["x", "y"])[random.integers(0, 2, count)],
             "ordered_at": np.datetime64("2026-01-01", "us") + seconds.astype("timedelta64[s]"),
             "cents": random.integers(0, 100_000, count),
+            "items": random.integers(0, 9, count),
             "weight": np.where(random.random(count) < 0.3, np.nan, random.normal(size=count)),
         }
     )

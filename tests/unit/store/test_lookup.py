@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+from sqlglot import exp
 
+from foretable.cli.features_rows import _keys, write_rows
 from foretable.errors import DeclarationError, IngestError, UnknownName, UsageError
+from foretable.sql import parse, render
+from foretable.store.spine import moment_of
+from foretable.store.views import find_view
 
 VIEWS = ["usage", "stacked"]
 
@@ -169,3 +176,48 @@ def test_a_frame_and_an_infinite_key(world):
     frame["customer_id"] = [7.0, np.nan]
     with pytest.raises(IngestError, match="row 2: column 'customer_id'"):
         world.features_at(frame, "usage:n")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
+def test_times_as_people_give_them(zone):
+    """Text, days, times with and without a zone: 2026-03-08 has 23 hours in New York."""
+    midnight = datetime(2026, 3, 9, tzinfo=ZoneInfo(zone)).astimezone(UTC).replace(tzinfo=None)
+    cases = [
+        ("'2026-03-09'", midnight),
+        ("' 2026-03-09 '", midnight),
+        ("DATE '2026-03-09'", midnight),
+        ("'2026-03-09 12:30'", datetime(2026, 3, 9, 12, 30)),
+        ("'2026-03-09T12:30:00+02:00'", datetime(2026, 3, 9, 10, 30)),
+        ("TIMESTAMP '2026-03-09 12:30'", datetime(2026, 3, 9, 12, 30)),
+        ("TIMESTAMPTZ '2026-03-09 12:30:00+02'", datetime(2026, 3, 9, 10, 30)),
+        ("TIMESTAMP 'infinity'", None),
+        ("'09.03.2026'", None),
+        ("'0000-00-00'", None),
+    ]
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for text, expected in cases:
+            kind = connection.execute(f"SELECT typeof({text})").fetchall()[0][0]
+            found = render(exp.select(moment_of(parse(text), kind, zone, "spine")))
+            assert connection.execute(found).fetchall() == [(expected,)], text
+    with pytest.raises(UsageError, match="the column is BIGINT, no time"):
+        moment_of(parse("7"), "BIGINT", zone, "spine")
+
+
+def test_sums_of_whole_numbers_stay_whole_in_parquet(world, tmp_path):
+    spine = "SELECT 7 AS customer_id, DATE '2026-02-20' AS as_of"
+    with world.joined(spine, "usage:items") as (connection, answer):
+        write_rows(connection, answer, tmp_path / "a.parquet", ".parquet")
+    assert duckdb.sql(f"SELECT typeof(items) FROM '{tmp_path}/a.parquet'").fetchall() == [("DECIMAL(38,0)",)]
+
+
+def test_keys_as_the_command_line_takes_them(world):
+    pair, one = find_view(world.project, "by_shop"), find_view(world.project, "usage")
+    assert _keys(pair, ["customer_shop=42/x, 43/y", 'Customer_Shop="7/a,b"']) == {
+        "customer_id": ["42", "43", "7"],
+        "shop": ["x", "y", "a,b"],
+    }
+    assert _keys(one, ["customer=1/2"]) == {"customer_id": ["1/2"]}
+    with pytest.raises(UsageError, match=r"'42' is no key of features\.by_shop") as caught:
+        _keys(pair, ["customer_shop=42"])
+    assert "customer_id/shop" in caught.value.hint
