@@ -58,8 +58,9 @@ def _transactions() -> ft.Table:
 
 
 def _days(end: ibis.Value, start: ibis.Value) -> ibis.Value:
-    """Days from one date to a later one; 0 where an hour of today is later than the start of today."""
-    return ibis.greatest(end.delta(start, unit="day"), 0).cast("int32")
+    """Days from one date to a later one, never below 0; NULL where there is none."""
+    days = end.delta(start, unit="day")
+    return ibis.ifelse(days < 0, 0, days).cast("int32")  # the greatest of NULL and 0 is 0 in DuckDB
 
 
 def _number(money: ibis.Value) -> ibis.Value:

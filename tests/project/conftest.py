@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -14,6 +16,8 @@ from sqlglot import exp
 import foretable as ft
 from foretable.compile import compile_project
 from foretable.compile.asof import fill
+from foretable.compile.graph import Graph
+from foretable.compile.inline import inlined
 from foretable.declare.load import load_project
 from foretable.simulate import simulate_telco
 from foretable.sql import render, statement, table
@@ -46,9 +50,14 @@ def real_customers() -> pa.Table:
 
 
 @pytest.fixture(scope="session")
-def build() -> Iterator[Build]:
+def graph() -> Graph:
+    """The compiled project."""
+    return compile_project(load_project(ROOT))
+
+
+@pytest.fixture(scope="session")
+def build(graph: Graph) -> Iterator[Build]:
     """Build the telco tables that need no model from a ``raw.telco``, by their compiled queries."""
-    graph = compile_project(load_project(ROOT))
     opened = []
 
     def made(raw: pa.Table) -> duckdb.DuckDBPyConnection:
@@ -84,3 +93,58 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Callable[[pa.Table], Pat
         return root
 
     return copy
+
+
+TIMES = {
+    "continuous_customers_profile": "signup_date",
+    "continuous_transactions": "transaction_date",
+    "continuous_interactions": "event_date",
+}
+TIMES |= {"coldstart_customers": "observed_at", "coldstart_transactions": "transaction_date"}
+
+
+class Shop:
+    """Raw tables of lifetime value, made by hand or simulated, those that are not given empty; and views of them at any date."""
+
+    def __init__(self, graph: Graph, tables: Mapping[str, Sequence[Sequence[Any]] | pa.Table]) -> None:
+        self.graph, self.connection = graph, duckdb.connect()
+        self.connection.execute("CREATE SCHEMA raw")
+        for name, columns in graph.schemas.items():
+            if not name.startswith(("raw.continuous_", "raw.coldstart_")):
+                continue
+            self.connection.execute(f"CREATE TABLE {name} ({', '.join(f'{column} {kind}' for column, kind in columns.items())})")
+            rows = tables.get(name.removeprefix("raw."), ())
+            if isinstance(rows, pa.Table):
+                self.connection.register("given", rows)
+                self.connection.execute(f"INSERT INTO {name} BY NAME FROM given")
+            elif rows:
+                self.connection.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(columns))})", [list(row) for row in rows])
+
+    def at(self, name: str, as_of: str) -> dict[Any, dict[str, Any]]:
+        """Rows of a view or a label at a date, by their first column."""
+        found = self.connection.execute(render(inlined(self.graph, name, datetime.fromisoformat(as_of))))
+        names = [column[0] for column in found.description]
+        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        by_key = {row[names[0]]: row for row in rows}
+        assert len(by_key) == len(rows), f"{name} has a key twice"
+        return by_key
+
+    def cut(self, as_of: str, *names: str, after: bool = False) -> None:
+        """Delete what was not known at a date; with ``after`` what was."""
+        for name in names or TIMES:
+            for each in {f"raw.{name}", f"raw.{name}_staging"} & self.graph.schemas.keys():
+                self.connection.execute(f"DELETE FROM {each} WHERE {TIMES[name]} {'<' if after else '>='} ?", [as_of])
+
+
+@pytest.fixture(scope="session")
+def shop(graph: Graph) -> Iterator[Callable[..., Shop]]:
+    """Make a :class:`Shop` of the given tables."""
+    made: list[Shop] = []
+
+    def make(**tables: Any) -> Shop:
+        made.append(Shop(graph, tables))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.connection.close()

@@ -307,7 +307,11 @@ FROM (
       END > "t40"."monetary_4" AS INT) + 1,
       1
     ) AS INT) AS "monetary_score",
-    CAST(GREATEST(DATE_DIFF('DAY', "t40"."last_interaction_date", "t40"."today"), 0) AS INT) AS "days_since_interaction",
+    CAST(CASE
+      WHEN DATE_DIFF('DAY', "t40"."last_interaction_date", "t40"."today") < 0
+      THEN 0
+      ELSE DATE_DIFF('DAY', "t40"."last_interaction_date", "t40"."today")
+    END AS INT) AS "days_since_interaction",
     CAST("t40"."tenure_days" AS DOUBLE) AS "tenure_seen"
   FROM (
     SELECT

@@ -113,14 +113,30 @@ SELECT
   "t40"."customer_id",
   "t40"."first_purchase_date",
   "t40"."last_purchase_date",
-  CAST(GREATEST(DATE_DIFF('DAY', "t40"."last_purchase_date", "t5"."today"), 0) AS INT) AS "recency_days",
+  CAST(CASE
+    WHEN DATE_DIFF('DAY', "t40"."last_purchase_date", "t5"."today") < 0
+    THEN 0
+    ELSE DATE_DIFF('DAY', "t40"."last_purchase_date", "t5"."today")
+  END AS INT) AS "recency_days",
   COALESCE("t40"."frequency", 0) AS "frequency",
   COALESCE("t40"."monetary_total", 0) AS "monetary_total",
   CAST("t40"."monetary_total" AS DOUBLE) / NULLIF("t40"."frequency", 0) AS "monetary_avg",
-  CAST(GREATEST(DATE_DIFF('DAY', "t40"."signup_date", "t5"."today"), 0) AS INT) AS "tenure_days",
+  CAST(CASE
+    WHEN DATE_DIFF('DAY', "t40"."signup_date", "t5"."today") < 0
+    THEN 0
+    ELSE DATE_DIFF('DAY', "t40"."signup_date", "t5"."today")
+  END AS INT) AS "tenure_days",
   "t40"."repeat_purchases",
-  CAST(GREATEST(DATE_DIFF('DAY', "t40"."first_purchase_date", "t40"."last_purchase_date"), 0) AS INT) AS "repeat_span_days",
-  CAST(GREATEST(DATE_DIFF('DAY', "t40"."first_purchase_date", "t5"."today"), 0) AS INT) AS "purchase_age_days",
+  CAST(CASE
+    WHEN DATE_DIFF('DAY', "t40"."first_purchase_date", "t40"."last_purchase_date") < 0
+    THEN 0
+    ELSE DATE_DIFF('DAY', "t40"."first_purchase_date", "t40"."last_purchase_date")
+  END AS INT) AS "repeat_span_days",
+  CAST(CASE
+    WHEN DATE_DIFF('DAY', "t40"."first_purchase_date", "t5"."today") < 0
+    THEN 0
+    ELSE DATE_DIFF('DAY', "t40"."first_purchase_date", "t5"."today")
+  END AS INT) AS "purchase_age_days",
   CAST("t40"."gross" - "t40"."first_amount" AS DOUBLE) / NULLIF("t40"."repeat_purchases", 0) AS "repeat_value",
   COALESCE(CAST("t40"."spend_last_period" AS DOUBLE), 0) AS "spend_last_period"
 FROM (
