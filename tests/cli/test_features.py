@@ -56,7 +56,7 @@ def test_versions_stand_side_by_side(call, store):
     assert spent == {"column": "spent", "types": {"1": None, "2": "DECIMAL(38,2)"}, "made_of": ["raw.orders.amount"]}
     assert first["declared"].startswith("pipelines/orders.py:") and shown["refreshes"][0]["action"] == "REINITIALIZE"
     told = call(store, "features", "customer_orders@2").out
-    assert "version 2" in told and "version 1" not in told
+    assert "version 2" in told and "version 1" not in told and "+spent, -channel" in told
     done = call(store, "features", "show", "customer_order")
     assert done.code == 1 and "Hint: did you mean 'customer_orders'?" in done.err
 

@@ -185,12 +185,14 @@ def show(view: ViewName, json: Json = False) -> None:
     session = workspace.session()
     versions, asked = versions_of(session.project, view)
     chosen = [one for one in versions if asked in (None, one.version)]
+    place = versions.index(chosen[0])
+    before = versions[place - 1] if place else None
     graph = session.graph
     if session.warehouse.exists():
         with session.connect() as connection:
-            found = everything(connection, graph, chosen)
+            found = everything(connection, graph, chosen, before)
     else:
-        found = everything(None, graph, chosen)
+        found = everything(None, graph, chosen, before)
     _finish(session, found)
     if json:
         console.document(found)

@@ -60,14 +60,16 @@ def summaries(connection: duckdb.DuckDBPyConnection | None, views: Sequence[View
     return found
 
 
-def everything(connection: duckdb.DuckDBPyConnection | None, graph: Graph, versions: Sequence[View]) -> dict[str, Any]:
-    """All that is known of a view whose ``versions`` these are, side by side.
+def everything(
+    connection: duckdb.DuckDBPyConnection | None, graph: Graph, versions: Sequence[View], before: View | None = None
+) -> dict[str, Any]:
+    """All that is known of some ``versions`` of a view, side by side; ``before`` is the version that the first of them follows.
 
     ``columns`` has a line for each column of any version: its type in each, and what it is made of in the last version that has it.
     """
     last = versions[-1]
     lines = summaries(connection, versions)
-    before: Mapping[str, str] | None = None
+    former: Mapping[str, str] | None = graph.tables[before.name].columns if before is not None else None
     sides = []
     for view, line in zip(versions, lines, strict=True):
         columns = graph.tables[view.name].columns
@@ -76,13 +78,13 @@ def everything(connection: duckdb.DuckDBPyConnection | None, graph: Graph, versi
                 **{name: line[name] for name in line if name not in ("view", "entity", "keys", "description")},
                 "grain": view.declared.grain,
                 "columns": len(columns) - len([key for key in view.entity.keys if key in columns]),
-                **_change(before, columns),
+                **_change(former, columns),
                 "models": _models(graph, view.name),
                 "read_by": sorted(other for other, table in graph.tables.items() if view.name in table.upstream),
                 "declared": str(view.declared.origin),
             }
         )
-        before = columns
+        former = columns
     return {
         "view": last.view,
         "description": last.declared.description,

@@ -66,6 +66,7 @@ def test_many_dates_are_each_row_at_its_own_time(world):
         hour, day = row["at"].replace(minute=0, second=0), row["at"].replace(hour=0, minute=0, second=0)
         mine = [order["ordered_at"] for order in counted if order["customer_id"] == row["customer_id"]]
         assert (row["n_hour"] or 0) == sum(moment < hour for moment in mine)
+        assert row["n_all"] == (sum(moment < hour for moment in mine) if row["customer_id"] < 110 else None)  # a day's view of an hour's
         assert (row["n"] or 0) == sum(moment < day for moment in mine)
 
 
