@@ -100,8 +100,8 @@ def live(ledger: Ledger, world: World, parts: list[str], seed: int, healing: flo
 
 def test_a_wave_that_is_killed_leaves_the_one_before_and_the_next_heals(make: Callable[..., tuple[Ledger, World]]) -> None:
     ledger, world = make(small())
-    killed = live(ledger, world, ["any", "step", "commit", "publish"], 1, 0.2)
-    assert killed.total() >= 6, killed
+    killed = live(ledger, world, ["step", "commit", "publish"], 1, 0.2)
+    assert killed.total() >= 5, killed
 
 
 @pytest.mark.slow
@@ -194,7 +194,8 @@ def appears(path: Path) -> None:
 
 @pytest.mark.parametrize("killed", ["holder", "waiter"])
 def test_of_two_at_once_one_dies_and_the_other_goes_on(make: Callable[..., tuple[Ledger, World]], killed: str) -> None:
-    ledger, _ = make(small())
+    few = {name: text for name, text in small().items() if name in ("clean.orders", "features.clean")}
+    ledger, _ = make(few)
     root = ledger.root
     (root / "udfs").mkdir()
     (root / "udfs" / "held.py").write_text(HELD)
@@ -212,7 +213,7 @@ def test_of_two_at_once_one_dies_and_the_other_goes_on(make: Callable[..., tuple
             (root / "hold").unlink()
             told, errors = goes_on.communicate(timeout=120)
     assert goes_on.returncode == 0, errors
-    assert {table["table"] for table in json.loads(told)["tables"]} == {*FEW, "features.held"}
+    assert {table["table"] for table in json.loads(told)["tables"]} == {*few, "features.held"}
     with ledger.open() as connection:
         assert mismatches(connection, ledger.graph, ledger.graph.refreshed) == {}
         assert connection.execute("SELECT count(*) FROM foretable.waves").fetchall() == [(1,)]
