@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -20,6 +21,7 @@ from foretable.compile.graph import Graph
 from foretable.compile.inline import inlined
 from foretable.declare.load import load_project
 from foretable.simulate import simulate_telco
+from foretable.simulate.clv import simulate_clv
 from foretable.sql import render, statement, table
 
 ROOT = ft.open(Path(__file__).parent).root
@@ -148,3 +150,26 @@ def shop(graph: Graph) -> Iterator[Callable[..., Shop]]:
     yield make
     for each in made:
         each.connection.close()
+
+
+@pytest.fixture(scope="session")
+def valued(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with the pipelines of lifetime value over a simulated world, learning from few dates; nothing was run yet."""
+    root = tmp_path_factory.mktemp("valued")
+    for pattern in ("pipelines/clv*.py", "models/*clv*.py", "sql/sources/raw.co*.sql"):
+        for path in ROOT.glob(pattern):
+            (root / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, root / path.relative_to(ROOT))
+    sources = root / "pipelines" / "clv_sources.py"
+    text = sources.read_text()
+    for name, value in (("EVERY", '"6 months"'), ("COLDSTART_EVERY, COLDSTART_EVERY_DAYS", '"182 days", 182')):
+        text, found = re.subn(rf"^(\w+, {name} = \S+,) .*$", rf"\1 {value}", text, flags=re.MULTILINE)
+        assert found == 1
+    sources.write_text(text)
+    (root / "pyproject.toml").write_text('[tool.foretable]\nas_of = "2026-01-01"\ntrials = 1\n')
+    with duckdb.connect(str(root / "warehouse.duckdb")) as connection:
+        connection.execute("CREATE SCHEMA raw")
+        for name, rows in simulate_clv(300, seed=11, coldstart=1_500, interactions=0.1).items():
+            connection.register("given", rows)
+            connection.execute(f"CREATE TABLE raw.{name} AS FROM given")
+    return root
