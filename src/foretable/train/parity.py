@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-5
 """Of probabilities and linear models, times the greater of 1 and the native value; of numbers that trees give, times the
-greater of the native value and the standard deviation of all of them. A leaf other than the estimator's shows as a difference."""
+greater of the native value and the standard deviation of all of them, and where the link is an exponential times the size of
+the sum in float32 behind it. A leaf other than the estimator's shows as a difference."""
 WORST = 3
 BY = {"onnx": "by the ONNX graph", "booster": "by the booster", "sql": "as an expression"}
 
@@ -44,6 +45,8 @@ class _Judge:
     executors: tuple[str, ...]
     least: float = 1.0
     """What the tolerance is a part of, where the native value is smaller."""
+    grows: bool = False
+    """Whether the answer is the exponential of a sum: what the sum is off by rounding, which grows with it, multiplies the answer."""
 
 
 def check_parity(
@@ -84,11 +87,12 @@ def check_parity(
     executors = tuple(dict.fromkeys(("onnx", executor)))
     with _functions(connection, signature, artifacts, form, executors) as calls:
         rows = _answered(connection, calls, signature, ordered_rows(connection, training), training.keys)
-        judge = _Judge(signature, native, executors, _least(signature, form, native, rows))
+        grows = isinstance(form, Trees) and form.finish.link == "exp"
+        judge = _Judge(signature, native, executors, _least(signature, form, native, rows), grows)
         worst = _compare(rows, judge, training.keys, training.table)
         probes = [(probe_rows(data, signature.features, form), judge)]
         if form is not None:
-            plain = _Judge(signature, lambda matrix: answer(form, matrix), executors, judge.least)
+            plain = _Judge(signature, lambda matrix: answer(form, matrix), executors, judge.least, grows)
             probes.append((extreme_rows(data, signature.features), plain))
         for made, by in probes:
             worst = max(worst, _compare(_on_probes(connection, calls, signature, made), by, (), "a made-up row"))
@@ -162,6 +166,8 @@ def _compare(rows: pa.Table, judge: _Judge, keys: Sequence[str], where: str) -> 
     for executor in judge.executors:
         found = _numbers(rows[_ANSWER + executor], expected.shape[1])
         excess = _excess(found, expected, judge.least)
+        if judge.grows:
+            excess /= _logarithm(expected)
         worst = max(worst, float(excess.max(initial=0.0)))
         if worst > TOLERANCE:
             _fail(rows, judge, executor, (found, expected, excess), keys, where)
@@ -177,6 +183,14 @@ def _excess(found: np.ndarray, expected: np.ndarray, least: float) -> np.ndarray
     excess[np.isnan(excess)] = np.inf
     excess[none[0] & none[1]] = 0.0
     by_row: np.ndarray = excess.max(axis=1, initial=0.0)
+    return by_row
+
+
+def _logarithm(expected: np.ndarray) -> np.ndarray:
+    """The size of the sum behind the exponential of each row, 1 at least."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sizes = np.abs(np.log(np.abs(expected))).max(axis=1)
+    by_row: np.ndarray = np.where(np.isfinite(sizes), np.maximum(sizes, 1.0), 1.0)
     return by_row
 
 

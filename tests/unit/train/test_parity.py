@@ -20,6 +20,7 @@ from foretable.forms import Linear, Trees, store
 from foretable.forms.form import NULL_SLOT
 from foretable.progress import silent
 from foretable.registry.signature import Feature
+from foretable.train import parity
 from foretable.train.features import read_rows
 from foretable.train.fit import fit_candidate
 from foretable.train.parity import _compare, _Judge, check_parity
@@ -279,3 +280,7 @@ def test_extreme_rows_hold_infinities_alone_and_opposed() -> None:
     made = extreme_rows(pa.table({"x": [1.0, 2.0], "y": [3.0, 4.0]}), (Feature("x", "number"), Feature("y", "number"))).to_pylist()
     for row in ({"x": inf, "y": 3.0}, {"x": inf, "y": inf}, {"x": inf, "y": -inf}, {"x": None, "y": 1e300}, {"x": 1e300, "y": 3.0}):
         assert row in made
+
+
+def test_of_an_exponential_the_rounding_of_the_sum_behind_it_is_allowed_for():
+    assert parity._logarithm(np.array([[np.exp(8.5)], [np.exp(-3.0)], [1.5], [0.0], [np.nan]])).tolist() == pytest.approx([8.5, 3, 1, 1, 1])
