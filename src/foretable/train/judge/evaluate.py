@@ -11,6 +11,7 @@ from foretable.train.judge.cuts import reached
 from foretable.train.judge.measures import NAMES, figures
 from foretable.train.judge.metrics import BINS, deciles
 from foretable.train.judge.segments import by_time
+from foretable.train.judge.shares import shares
 from foretable.train.result import Evaluation
 from foretable.train.split import NAMES as SPLITS
 from foretable.train.split import TEST
@@ -63,7 +64,7 @@ def evaluate(
     tuple of Evaluation
         Metrics that are undefined on a part, such as ROC-AUC without a positive, are left out. ``row_count`` of MAPE
         counts the rows whose outcome is not 0. A regression has its calibration by decile of the prediction, lowest first, as segments
-        ``decile=1`` to ``decile=10``.
+        ``decile=1`` to ``decile=10``, and the share of the sum that each holds (:func:`foretable.train.judge.shares.shares`).
     """
     found: list[Evaluation] = []
     chosen = _chosen(answer, split, dates, capacity, seed) if task == "classification" and capacity is not None else None
@@ -83,6 +84,8 @@ def evaluate(
             if metric in OF_A_DECILE or not segment.startswith("decile="):
                 count = int((outcome[rows] != 0).sum()) if metric == "mape" else len(rows)
                 found.append(Evaluation(split_name, segment, metric, *figure, count))
+    if task == "regression":
+        found += shares(outcome, answer, split, clusters, seed=seed)
     return tuple(found)
 
 

@@ -114,7 +114,8 @@ def test_numbers_are_evaluated_by_decile() -> None:
     assert list(ratios) == [f"decile={n}" for n in range(3, 11)], "the lowest have no outcome to be divided by"
     top = np.argsort(p)[-300:]
     assert ratios["decile=10"].value == pytest.approx(p[top].sum() / y[top].sum())
-    assert {e.metric for e in found if e.segment == "decile=1"} == {"mean_prediction", "mean_outcome"}
+    of_the_lowest = {"mean_prediction", "mean_outcome", "value_share", "value_captured"}
+    assert {e.metric for e in found if e.segment == "decile=1"} == of_the_lowest
     mape = keyed(found)["test", "all", "mape"]
     assert mape.row_count == (y != 0).sum() < 3000
 
