@@ -155,7 +155,11 @@ def shop(graph: Graph) -> Iterator[Callable[..., Shop]]:
 @pytest.fixture(scope="session")
 def valued(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with the pipelines of lifetime value over a simulated world, learning from few dates; nothing was run yet."""
-    root = tmp_path_factory.mktemp("valued")
+    return lay_out(tmp_path_factory.mktemp("valued"), simulate_clv(300, seed=11, coldstart=1_500, interactions=0.1))
+
+
+def lay_out(root: Path, world: Mapping[str, pa.Table]) -> Path:
+    """Write the pipelines of lifetime value and a warehouse with the tables of a world."""
     for pattern in ("pipelines/clv*.py", "models/*clv*.py", "sql/sources/raw.co*.sql"):
         for path in ROOT.glob(pattern):
             (root / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
@@ -169,7 +173,7 @@ def valued(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "pyproject.toml").write_text('[tool.foretable]\nas_of = "2026-01-01"\ntrials = 1\n')
     with duckdb.connect(str(root / "warehouse.duckdb")) as connection:
         connection.execute("CREATE SCHEMA raw")
-        for name, rows in simulate_clv(300, seed=11, coldstart=1_500, interactions=0.1).items():
+        for name, rows in world.items():
             connection.register("given", rows)
             connection.execute(f"CREATE TABLE raw.{name} AS FROM given")
     return root
