@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import duckdb
 from foretable.errors import ForetableError, UsageError
 from foretable.registry.difference import Difference, compare
 from foretable.registry.versions import Version
-from foretable.report import origin, tables
+from foretable.report import origin, tables, value
 from foretable.report.bars import feature_plots, time_plot, trials_plot
+from foretable.report.beside import baseline_plots, baseline_tables
 from foretable.report.curves import curve_plots
 from foretable.report.reading import Known, read
 from foretable.report.summary import summary
 from foretable.report.svg import COLOURS
+from foretable.report.value_plots import interval_plots, value_plots
 
 LIBRARIES = ("jinja2", "matplotlib")
 _HERE = Path(__file__).parent
@@ -95,6 +98,9 @@ def content(shown: Sequence[Known], difference: Difference | None) -> dict[str, 
         "differences": list(origin.difference_tables(difference)) if difference is not None else [],
         "metrics": tables.compared_metrics(first, shown[1]) if several else tables.metrics_table(first),
         "curves": list(curve_plots(shown)),
+        "beside": {"plots": list(baseline_plots(shown)), "tables": list(baseline_tables(shown))},
+        "value": {"plots": list(value_plots(shown)), "tables": _value_tables(shown)},
+        "intervals": {"plots": list(interval_plots(shown)), "tables": list(value.interval_tables(shown))},
         "time": time_plot(shown),
         "segments": list(tables.segment_tables(shown)),
         "features": list(feature_plots(shown)),
@@ -103,6 +109,14 @@ def content(shown: Sequence[Known], difference: Difference | None) -> dict[str, 
         "search": trials_plot(shown),
         "each": [_about(known) for known in shown],
     }
+
+
+def _value_tables(shown: Sequence[Known]) -> list[tables.Table]:
+    totals = [(known, value.total_table(known)) for known in shown]
+    of = "" if len(shown) == 1 else ", {}"
+    found = [replace(each, title=each.title + of.format(known.version)) for known, each in totals if each is not None]
+    tenths = value.tenths_table(shown)
+    return found if tenths is None else [*found, tenths]
 
 
 def _summaries(shown: Sequence[Known]) -> list[tuple[str, list[tuple[str, str]]]]:

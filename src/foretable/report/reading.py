@@ -12,9 +12,10 @@ from functools import cached_property
 import duckdb
 
 from foretable.registry.artifacts import artifact_hashes
+from foretable.registry.baselines import baselines
 from foretable.registry.details import aliases_of, curves, evaluations, findings
 from foretable.registry.versions import Version
-from foretable.train.result import Curve, Evaluation, Finding, Trial
+from foretable.train.result import Beside, Curve, Evaluation, Finding, Trial
 
 _TRIALS = """
 SELECT candidate, trial, parameters, coalesce(value, 'nan'::DOUBLE), state, seconds FROM foretable.trials WHERE model = ? AND version = ?
@@ -81,6 +82,7 @@ class Known:
     history: tuple[Named, ...]
     production: tuple[Produced, ...]
     artifacts: Mapping[str, str]
+    baselines: tuple[Beside, ...] = ()
 
     @cached_property
     def measured(self) -> Mapping[tuple[str, str, str], Evaluation]:
@@ -121,6 +123,7 @@ def read(connection: duckdb.DuckDBPyConnection, version: Version) -> Known:
         history=tuple(Named(*row) for row in connection.execute(_NAMED, [*key, number]).fetchall()),
         production=tuple(Produced(*row) for row in connection.execute(_IN_PRODUCTION, key).fetchall()),
         artifacts=artifact_hashes(connection, model, number),
+        baselines=tuple(each for each in baselines(connection, model, number) if _whole(each)),
     )
 
 
@@ -135,6 +138,11 @@ def _drawable(curve: Curve) -> Curve:
     known = [i for i, point in enumerate(zip(curve.x, curve.y, strict=True)) if all(_is_number(value) for value in point)]
     x, y = (tuple(side[i] for i in known) for side in (curve.x, curve.y))
     return replace(curve, x=x, y=y, labels=tuple(curve.labels[i] for i in known) if curve.labels else ())
+
+
+def _whole(each: Beside) -> bool:
+    figures = (each.value, each.low, each.high, each.difference, each.difference_low, each.difference_high)
+    return all(_is_number(figure) for figure in figures)
 
 
 def _is_number(value: float | None) -> bool:

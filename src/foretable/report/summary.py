@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from foretable.report.beside import verdict
 from foretable.report.curves import at_threshold
 from foretable.report.reading import Known, Named
+from foretable.report.value import intervals_said, tops_said, total_said
 from foretable.report.words import count, measured, moment, number, percent, value
 from foretable.train.result import Finding
 
@@ -23,8 +25,20 @@ class Said(NamedTuple):
 
 def summary(known: Known) -> list[Said]:
     """What the model predicts, who answers, how good it is and what speaks against it; what is not known is left out."""
-    parts: Sequence[Callable[[Known], Said | None]] = (_predicts, _answers, _learned, _quality, _chance, _gate, _threshold, _findings)
-    return [said for part in parts if (said := part(known)) is not None]
+    parts: Sequence[Callable[[Known], Said | None]] = (_predicts, _answers, _learned, _quality, _chance)
+    rest: Sequence[Callable[[Known], Said | None]] = (_gate, _threshold, _findings)
+    first = [said for part in parts if (said := part(known)) is not None]
+    return [*first, *of_value(known), *(said for part in rest if (said := part(known)) is not None)]
+
+
+def of_value(known: Known) -> list[Said]:
+    """Of a predicted number: beside simple baselines, where the value is, its total, its intervals."""
+    matters = {"Against baselines": verdict, "The total": total_said, "Intervals": intervals_said}
+    said = {matter: Said(matter, *found) for matter, told in matters.items() if (found := told(known)) is not None}
+    tops = tops_said(known)
+    if tops is not None:
+        said["Where the value is"] = Said("Where the value is", tops)
+    return [said[matter] for matter in ("Against baselines", "Where the value is", "The total", "Intervals") if matter in said]
 
 
 def _predicts(known: Known) -> Said:
@@ -73,7 +87,8 @@ def _quality(known: Known) -> Said | None:
     if accuracy is not None:
         parts.append(f"its most probable class is right in {percent(accuracy.value)} of rows ({measured(accuracy)})")
     if error is not None:
-        parts.append(f"it is off by {measured(error)} on average, in the unit of the label")
+        squared = f" (RMSE {measured(known.evaluation('rmse'))})" if known.evaluation("rmse") else ""
+        parts.append(f"it is off by {measured(error)} on average{squared}, in the unit of the label")
     if ranks is not None:
         parts.append(f"rank correlation {measured(ranks)}")
     return Said("How good it is", f"On the held-out rows: {'; '.join(parts)}. Intervals are 95 %.") if parts else None
@@ -127,14 +142,21 @@ def _threshold(known: Known) -> Said | None:
 
 def _findings(known: Known) -> Said:
     counts = {severity: sum(finding.severity == severity for finding in known.findings) for severity in SEVERITIES}
-    worst = [finding for finding in ranked(known.findings) if finding.severity != "note" and finding.check != "chance"]
+    against = [finding for finding in ranked(known.findings) if finding.severity != "note" and finding.check != "chance"]
+    worst = [finding for finding in against if not (finding.evidence and finding.check in _told(known))]
     if not worst:
         notes = f", besides {count(counts['note'], 'note')}" if counts["note"] else ""
-        said = "the checks found nothing else" if counts["refused"] else "the checks found nothing"
-        return Said("What speaks against it", f"{said[:1].upper()}{said[1:]}{notes}.", "bad" if counts["refused"] else "good")
-    told = " ".join(_sentence(f"{f.check}{f' ({f.column})' if f.column else ''}: {f.message}") for f in worst[:5])
+        said = "the checks found nothing else" if counts["refused"] or against else "the checks found nothing"
+        tone = "bad" if counts["refused"] else "" if against else "good"
+        return Said("What speaks against it", f"{said[:1].upper()}{said[1:]}{notes}.", tone)
+    words = " ".join(_sentence(f"{f.check}{f' ({f.column})' if f.column else ''}: {f.message}") for f in worst[:5])
     more = f" {len(worst) - 5} more are below." if len(worst) > 5 else ""
-    return Said("What speaks against it", f"{told}{more}", "bad" if counts["refused"] else "")
+    return Said("What speaks against it", f"{words}{more}", "bad" if counts["refused"] else "")
+
+
+def _told(known: Known) -> set[str]:
+    """Checks whose findings the summary has in words of its own."""
+    return {check for check, told in {"baseline": verdict, "intervals": intervals_said}.items() if told(known) is not None}
 
 
 def ranked(findings: Sequence[Finding]) -> list[Finding]:

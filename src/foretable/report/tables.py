@@ -18,7 +18,6 @@ BY_SEGMENT = {
     "regression": ("mae", "rmse", "mean_outcome", "spearman", "calibration_ratio"),
 }
 BESIDES = {"classification": ("roc_auc", "pr_auc"), "multiclass": ("roc_auc", "accuracy"), "regression": ("mae", "rmse")}
-OF_A_DECILE = ("mean_prediction", "mean_outcome", "calibration_ratio")
 Chooser = Callable[[Evaluation], bool]
 
 
@@ -59,22 +58,31 @@ def compared_metrics(known: Known, other: Known) -> Table | None:
 
 
 def segment_tables(shown: Sequence[Known]) -> Iterator[Table]:
-    """The test rows by the values of each column, by date, and by tenth of the prediction."""
+    """The test rows by the values of each column, and by date."""
     task = shown[0].version.signature.task
-    segments = dict.fromkeys(e.segment for known in shown for e in known.evaluations if e.split == "test" and "=" in e.segment)
     judged = set(_sensitive(shown))
-    for column in sorted({segment.partition("=")[0] for segment in segments}, key=lambda name: (name == DECILE, name == TIME, name)):
-        own = [segment for segment in segments if segment.partition("=")[0] == column]
-        if column == DECILE:
-            yield _by_segment(shown, "By tenth of the prediction, lowest first", sorted(own, key=_tenth), OF_A_DECILE)
-        elif column == TIME:
-            yield _by_segment(shown, "By date", sorted(own), BY_SEGMENT[task] if len(shown) == 1 else BESIDES[task])
+    columns = {segment.partition("=")[0] for segment in _segments(shown)} - {DECILE}
+    metrics = BY_SEGMENT[task] if len(shown) == 1 else BESIDES[task]
+    for column in sorted(columns, key=lambda name: (name == TIME, name)):
+        own = segments_of(shown, column)
+        if column == TIME:
+            yield by_segment(shown, "By date", sorted(own), metrics)
         elif column not in judged or any(_measures(shown, own, metric) for metric in BESIDES[task]):
             by_size = sorted(own, key=lambda segment: (-max(_size(known, segment) for known in shown), segment))
-            yield _by_segment(shown, f"By {column}", by_size, BY_SEGMENT[task] if len(shown) == 1 else BESIDES[task])
+            yield by_segment(shown, f"By {column}", by_size, metrics)
 
 
-def _by_segment(shown: Sequence[Known], title: str, segments: Sequence[str], metrics: Sequence[str]) -> Table:
+def segments_of(shown: Sequence[Known], column: str) -> list[str]:
+    """The segments of the test rows by the values of a column: ``region=north``."""
+    return [segment for segment in _segments(shown) if segment.partition("=")[0] == column]
+
+
+def _segments(shown: Sequence[Known]) -> dict[str, None]:
+    return dict.fromkeys(e.segment for known in shown for e in known.evaluations if e.split == "test" and "=" in e.segment)
+
+
+def by_segment(shown: Sequence[Known], title: str, segments: Sequence[str], metrics: Sequence[str]) -> Table:
+    """A row per segment of the test rows; metrics that none of them has are left out."""
     metrics = [metric for metric in metrics if _measures(shown, segments, metric)]
     columns = [(metric, known) for metric in metrics for known in shown]
     heads = [name_of(metric) if len(shown) == 1 else f"{name_of(metric)}, {known.version}" for metric, known in columns]
@@ -155,11 +163,6 @@ def _size(known: Known, segment: str) -> int:
 
 def _rows(known: Known, split: str, segment: str) -> str:
     return f"{max((e.row_count for e in known.evaluations if (e.split, e.segment) == (split, segment)), default=0):,}"
-
-
-def _tenth(segment: str) -> tuple[int, str]:
-    number_ = segment.partition("=")[2]
-    return (int(number_) if number_.isdigit() else 0, segment)
 
 
 def _says(metric: str) -> str:

@@ -15,6 +15,11 @@ LABEL = 44
 """Characters of a name beside a bar."""
 
 METRICS: Mapping[str, tuple[str, str]] = {
+    "rmse": ("RMSE", "root of the mean squared error, in the unit of the label"),
+    "mae": ("MAE", "mean absolute error, in the unit of the label"),
+    "mape": ("MAPE", "mean absolute error as a share of the outcome, where that is not 0"),
+    "r2": ("R²", "share of the variance that is explained; 0 is what the mean gives"),
+    "spearman": ("Spearman", "correlation of the ranks; 0 is chance"),
     "roc_auc": ("ROC-AUC", "share of pairs of a positive and a negative row that are ranked right; 0.5 is chance"),
     "pr_auc": ("PR-AUC", "precision averaged over recall; chance gives the rate of positives"),
     "log_loss": ("Log loss", "error of the probabilities; less is better"),
@@ -34,12 +39,11 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "positive_rate": ("Rate of positives", ""),
     "mean_prediction": ("Mean prediction", ""),
     "mean_outcome": ("Mean outcome", ""),
+    "coverage": ("Coverage of the intervals", "share of the outcomes that lie inside"),
+    "interval_width": ("Mean width of the intervals", "in the unit of the label"),
+    "value_share": ("Share of the total", "of the sum of all outcomes"),
+    "value_captured": ("Share from here up", "of the sum of all outcomes, with all tenths above"),
     "worth": ("Worth", "total of the cost matrix at the threshold"),
-    "spearman": ("Spearman", "correlation of the ranks; 0 is chance"),
-    "rmse": ("RMSE", "root of the mean squared error, in the unit of the label"),
-    "mae": ("MAE", "mean absolute error, in the unit of the label"),
-    "r2": ("R²", "share of the variance that is explained; 0 is what the mean gives"),
-    "mape": ("MAPE", "mean absolute error as a share of the outcome, where that is not 0"),
     "selection_rate": ("Selection rate", "share of the rows that are flagged"),
     "tpr": ("True positive rate", "share of the positives that are flagged"),
     "fpr": ("False positive rate", "share of the negatives that are flagged"),
@@ -63,7 +67,8 @@ def decimals(*values: float | None) -> int:
     known = [abs(value) for value in values if value is not None and math.isfinite(value)]
     largest = max(known, default=0.0)
     least = 3 if largest < 10 else 2 if largest < 100 else 1 if largest < 1000 else 0
-    told = (largest - min(known, default=0.0)) / 2 or largest
+    spread = (largest - min(known, default=0.0)) / 2
+    told = spread if spread > 1e-9 * largest else largest  # less is what rounding left
     return min(max(least, 1 - math.floor(math.log10(told))), MOST_DECIMALS) if told > 0 else least
 
 

@@ -146,7 +146,7 @@ def test_several_classes(page_of):
 
 def test_numbers(page_of):
     page = read_page(page_of(4))
-    assert page.figures()[:3] == ["calibration", "gain", "time"] and "roc" not in page.figures()
+    assert page.figures()[:5] == ["calibration", "gain", "tenths", "shares", "time"] and "roc" not in page.figures()
     assert "the number churned" in page.text and "off by" in page.text and "A row is flagged" not in page.text
     assert sum(row[0].isdigit() and 1 <= int(row[0]) <= 10 for row in page.rows if row[0]) == 10, "tenths"
     assert re.match(r"[\d,]+ \[[\d,]+, [\d,]+\]$", page.row("RMSE")[1]), "thousands, without digits that say nothing"

@@ -36,7 +36,7 @@ def shares(outcome: np.ndarray, answer: np.ndarray, split: np.ndarray, clusters:
         totals = draws @ sums
         with np.errstate(divide="ignore", invalid="ignore"):  # a draw may be of nobody who bought
             of_all = totals / totals.sum()
-        return np.r_[of_all, np.cumsum(of_all[::-1])[::-1]]
+        return np.concatenate([of_all, np.cumsum(of_all[::-1])[::-1]])
 
     values = measured(np.ones(len(sums)))
     low, high = interval(replicates(measured, each, seed, repeats_for(len(test))))
