@@ -133,3 +133,14 @@ def test_a_model_that_declares_none_has_no_such_function(root: Path, tmp_path: P
     write(tmp_path, {"sql/decisions.sql": FILES["sql/decisions.sql"].replace("*", "customer_id, spend_prediction_low")})
     with pytest.raises(DeclarationError, match="spend_prediction_low"):
         ft.open(tmp_path).graph  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "scoring", ['output="visits", keep=["visits"]', 'output="model_version"', 'output="Scored_At"', 'output="expected", shadow="low"']
+)
+def test_no_column_hides_another(tmp_path: Path, scoring: str) -> None:
+    declared = FILES["models/spend.py"].replace("INTERVALS", "intervals=0.9, ")
+    head, _, _ = declared.partition('output="expected"')
+    write(tmp_path, FILES | {"models/spend.py": f"{head}{scoring})\n"})
+    with pytest.raises(DeclarationError, match=r"two columns would be called '(visits|model_version|Scored_At|expected_low)'"):
+        ft.open(tmp_path).graph  # noqa: B018

@@ -19,7 +19,7 @@ from foretable.compile.named import check_names
 from foretable.compile.point_in_time import check_training
 from foretable.compile.recorded import Columns, read_recorded
 from foretable.compile.references import aliases_of, calls, macros_of, models_of, reached, tables_of
-from foretable.compile.scoring import scoring_query
+from foretable.compile.scoring import SCORED_AT, scoring_query
 from foretable.compile.scratch import Scratch
 from foretable.compile.spliced import spliced
 from foretable.compile.unseen import require_seen
@@ -153,7 +153,7 @@ class _Compiler:
         _check_key(declared, columns)
         _check_names(declared, columns)
         if isinstance(declared, ScoringTable):
-            columns["scored_at"] = "TIMESTAMP"  # kept by the engine, not by the query
+            columns[SCORED_AT] = "TIMESTAMP"  # kept by the engine, not by the query
         self._scratch.add_table(declared.name, columns)
         text = render(tree)
         names = reached(text, self.project.macros)

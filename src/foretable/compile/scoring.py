@@ -18,6 +18,8 @@ from foretable.sql import DIALECT, column, table
 
 ROW, OTHERWISE = "f", "foretable_row"
 """The name of a row in the query, and the one where a column is called so: a call would get that column alone."""
+SCORED_AT = "scored_at"
+"""When a prediction was last changed, by the table's clock; kept by the engine, and no part of what is compared."""
 SCORED = "scored"
 """What the rows are called that have their predictions already: the interval is made of these, so that no row is scored twice."""
 PLACES = 10_000
@@ -38,6 +40,8 @@ def scoring_query(declared: ScoringTable, columns_of: Callable[[str], Columns]) 
     ------
     UnknownName
         A column in ``keep`` is in none of the scored tables.
+    DeclarationError
+        Two columns of the scored tables, or of the table itself, have one name.
     """
     views = [declared.over] if declared.over is not None else list(declared.model.features)
     keys = declared.entity.keys if declared.entity else ()
@@ -61,7 +65,28 @@ def scoring_query(declared: ScoringTable, columns_of: Callable[[str], Columns]) 
         *(column(name, row) for name in dict.fromkeys((*keys, *declared.keep))),
         *_answers(declared, keys, row),
     ).from_(_rows([view.name for view in views], keys, row))
-    return query if declared.model.intervals is None else _with_intervals(query, declared, keys)
+    query = query if declared.model.intervals is None else _with_intervals(query, declared, keys)
+    _require_distinct(declared, query.named_selects)
+    return query
+
+
+def scored_rows(declared: ScoringTable, row: str) -> exp.Expr:
+    """The rows that a scoring table scores, as something to select from that is called ``row``."""
+    views = [declared.over] if declared.over is not None else list(declared.model.features)
+    return _rows([view.name for view in views], declared.entity.keys if declared.entity else (), row)
+
+
+def _require_distinct(declared: ScoringTable, names: list[str]) -> None:
+    """Refuse a table in which one of two columns would be lost: ``output=`` and the names of aliases are free."""
+    seen = {SCORED_AT}
+    for name in names:
+        if name.lower() in seen:
+            raise DeclarationError(
+                f"{declared.name}: two columns would be called {name!r}",
+                where=str(declared.origin),
+                hint="choose another output=, keep= or alias",
+            )
+        seen.add(name.lower())
 
 
 def output_of(declared: ScoringTable) -> str:

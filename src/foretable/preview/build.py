@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from foretable.compile.graph import Compiled, Graph
 from foretable.compile.references import qualified
+from foretable.compile.scoring import SCORED_AT
 from foretable.compile.typed import places
 from foretable.declare.scoring import ScoringTable
 from foretable.preview.heaps import compare_heaps
@@ -24,7 +25,7 @@ from foretable.quality.relation import relation
 from foretable.quality.verdict import judge
 from foretable.refresh.check import keep_declared, require_determined, require_key
 from foretable.refresh.restrict import restricted, view_name
-from foretable.refresh.stage import SCORED_AT, STAGED, stage_all
+from foretable.refresh.stage import STAGED, stage_all
 from foretable.refresh.write import staged_count, write_all
 from foretable.sql import column, parse, render, statement, table
 

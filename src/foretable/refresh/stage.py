@@ -13,6 +13,7 @@ from sqlglot import exp
 from foretable.compile.asof import fill, literal
 from foretable.compile.graph import Compiled
 from foretable.compile.incremental.shape import Boundary, Effect
+from foretable.compile.scoring import SCORED_AT
 from foretable.declare.scoring import ScoringTable
 from foretable.refresh.dirty import crossing, dirty_query
 from foretable.refresh.feeds.feed import Feed
@@ -23,8 +24,6 @@ from foretable.refresh.state import State, TableState
 from foretable.sql import column, parse, render, statement, table
 
 STAGED = "temp.main.staged"
-SCORED_AT = "scored_at"
-"""When a prediction was last changed, by the table's clock; kept by the engine, and no part of what is compared."""
 MOST = 0.45
 """Above this share of all keys a full refresh is cheaper: measured, see docs/benchmarks.md."""
 

@@ -12,13 +12,14 @@ import duckdb
 
 from foretable.compile.graph import Compiled, Graph
 from foretable.compile.incremental.shape import Effect
+from foretable.compile.scoring import SCORED_AT
 from foretable.refresh.changes import keep_changes, settle_history
 from foretable.refresh.check import keep_declared, require_determined, require_key, require_rules
 from foretable.refresh.contents import log_contents, same_content
 from foretable.refresh.feeds.feed import Feed
 from foretable.refresh.feeds.log import restart
 from foretable.refresh.plan import Build
-from foretable.refresh.stage import SCORED_AT, find_dirty, stage_all, stage_dirty, too_many
+from foretable.refresh.stage import find_dirty, stage_all, stage_dirty, too_many
 from foretable.refresh.state import State
 from foretable.refresh.wanted import effects_of, wanted_feeds
 from foretable.refresh.write import CHANGED, Written, few, find_changed, log_changed, staged_count, write_all, write_changed

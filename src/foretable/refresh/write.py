@@ -10,11 +10,12 @@ import duckdb
 from sqlglot import exp
 
 from foretable.compile.graph import Compiled
+from foretable.compile.scoring import SCORED_AT
 from foretable.declare.scoring import ScoringTable
 from foretable.refresh.diff import differs, equal_keys
 from foretable.refresh.feeds.feed import Feed
 from foretable.refresh.feeds.log import append
-from foretable.refresh.stage import SCORED_AT, STAGED, dirty_rows
+from foretable.refresh.stage import STAGED, dirty_rows
 from foretable.sql import column, parse, render, statement, table
 
 CHANGED = "temp.main.changed"
