@@ -41,6 +41,8 @@ class Distribution:
 
 def kind_of(data_type: str) -> Kind:
     """What sort of values a DuckDB type holds."""
+    if data_type.endswith("]"):  # lists of decimals, of dates
+        return "other"
     for kind, names in TYPES.items():
         if re.fullmatch(names, data_type):
             return kind

@@ -66,10 +66,10 @@ def test_the_order_of_the_rows_does_not_matter(memory):
 
 def test_other_types(memory):
     memory.execute(
-        "CREATE OR REPLACE TABLE t AS SELECT * FROM (VALUES (true, 'b', DATE '2026-01-01', [1], 'inf'::DOUBLE),"
-        " (false, 'a', NULL, [1], 1), (true, 'a', DATE '2026-01-05', NULL, 2)) AS v(flag, word, day, list, wide)"
+        "CREATE OR REPLACE TABLE t AS SELECT * FROM (VALUES (true, 'b', DATE '2026-01-01', [1.5], 'inf'::DOUBLE),"
+        " (false, 'a', NULL, [1.5], 1), (true, 'a', DATE '2026-01-05', NULL, 2)) AS v(flag, word, day, list, wide)"
     )
-    columns = {"flag": "BOOLEAN", "word": "VARCHAR", "day": "DATE", "list": "INTEGER[]", "wide": "DOUBLE"}
+    columns = {"flag": "BOOLEAN", "word": "VARCHAR", "day": "DATE", "list": "DECIMAL(2,1)[]", "wide": "DOUBLE"}
     flag, word, day, listed, wide = statistics_of(memory, "t", columns)
     assert (flag.mean, flag.zeros, flag.distinct) == (pytest.approx(2 / 3), pytest.approx(1 / 3), 2)
     assert word.top == (("a", pytest.approx(2 / 3)), ("b", pytest.approx(1 / 3)))
