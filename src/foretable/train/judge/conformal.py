@@ -14,7 +14,7 @@ BEYOND = 5
 """So many entities of a piece are expected beyond either end, at least: fewer would leave its ends to chance."""
 NEAR = 0.1
 """Below this share of the large predictions of a piece, counted from the least outcome, its ends are level."""
-SPARED = 0.05
+SPARED = 0.07
 """The most that other pieces hold below the level where some hold more than they must."""
 _ROUNDING = 1e-9
 
