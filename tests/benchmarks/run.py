@@ -30,6 +30,7 @@ FORMATS = {
     "ratio": "{:.2f}",
     "cpu_ratio": "{:.2f}",
     "cpu": "{:.3f}",
+    "peak": "{:,.0f}",
     "wall": "{:.3f}",
     "share": "{:.3f}",
     "aim": "{:.3g}",
