@@ -8,13 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 import duckdb
+from sqlglot import exp
 
 from foretable.declare.function import Function
 from foretable.errors import DeclarationError, UnknownName
 from foretable.forms.store import from_bytes
 from foretable.registry.artifacts import artifact_hashes, read_artifact, read_signature
 from foretable.registry.intervals import NONE
-from foretable.registry.signature import Signature
+from foretable.registry.signature import ENDINGS, Signature
+from foretable.sql import render, table
 from foretable.udf.calls import Answers
 from foretable.udf.create import create_for_good, create_function
 from foretable.udf.dispatch import register_score, version_key
@@ -22,6 +24,7 @@ from foretable.udf.kinds import KINDS
 from foretable.udf.macros import explain_macros, macros
 
 _OTHERS_HAVE = "SELECT count(*) FROM foretable.model_versions WHERE model = ? AND json_extract(signature, '$.intervals') IS NOT NULL"
+_OTHER_TASKS = "SELECT count(*) FROM foretable.model_versions WHERE model = ? AND json_extract_string(signature, '$.task') <> ?"
 _current: dict[tuple[str, str], Callable[..., Any]] = {}
 _trampolines: dict[tuple[str, str], Callable[..., Any]] = {}
 """Kept for good: DuckDB drops its reference with the connection that registered one, others still call it."""
@@ -101,8 +104,17 @@ def install_macros(connection: duckdb.DuckDBPyConnection, model: str, version: i
         kind: version_key(model, version, stored.signature, hashes, kind) if hashes.keys() >= set(KINDS[kind].needs) else ""
         for kind in ("explain", "exact")
     }
+    _drop_of_other_tasks(connection, signature, suffix)
     for statement in [*macros(answers, version, suffix), *explain_macros(signature, keys["explain"], keys["exact"], suffix)]:
         connection.execute(statement)
+
+
+def _drop_of_other_tasks(connection: duckdb.DuckDBPyConnection, signature: Signature, suffix: str) -> None:
+    """Drop what a version of another task has left under these names: its label or interval would stand beside our answer."""
+    if connection.execute(_OTHER_TASKS, [signature.model, signature.task]).fetchall()[0][0]:
+        for ending in ENDINGS:
+            name = table(f"main.predict_{signature.model}{ending}{suffix}")
+            connection.execute(render(exp.Drop(kind="MACRO", this=name, exists=True)))
 
 
 def _executor(connection: duckdb.DuckDBPyConnection, model: str, version: int) -> str:

@@ -189,3 +189,14 @@ def test_a_version_with_a_name_is_not_archived(three):
     with pytest.raises(UsageError, match="churn@1 is champion, stable and cannot be archived"):
         promote(three, "churn", 1, reason="", alias="archived")
     assert archived(three, "churn") == set()
+
+
+def test_a_version_of_another_task_leaves_no_function_behind(warehouse, add):
+    add(warehouse, "regression")
+    add(warehouse)
+    query = "SELECT DISTINCT function_name FROM duckdb_functions() WHERE regexp_full_match(function_name, 'predict_churn(_[a-z]+)*')"
+    of_numbers = {"predict_churn", "predict_churn_interval", "predict_churn_interval_of"}
+    for promoted, left in ((1, of_numbers), (2, {"predict_churn", "predict_churn_label"}), (1, of_numbers)):
+        promote(warehouse, "churn", promoted, reason="another task")
+        assert {name for (name,) in warehouse.execute(query).fetchall()} == left
+    assert warehouse.execute(f"SELECT predict_churn_label__v2({ROW})").fetchall()[0][0] in (0, 1)
