@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -81,7 +81,9 @@ def decoder(kind: str) -> Callable[[Any], Any] | None:
 def key_value(value: Any, kind: str) -> Any:
     """A key that is asked for, as it stands in the file."""
     if isinstance(value, datetime):
-        return value.isoformat(sep=" ").rstrip("0") if value.microsecond else value.isoformat(sep=" ")
+        moment = value.astimezone(UTC) if value.tzinfo else value
+        text = moment.replace(tzinfo=None).isoformat(sep=" ")
+        return (text.rstrip("0") if moment.microsecond else text) + ("+00:00" if family(kind) == "zoned" else "")
     if isinstance(value, date | Decimal):
         return str(value)
     if family(kind) == "wide" and isinstance(value, str) and value.lstrip("-").isdigit():

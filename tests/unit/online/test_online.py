@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import duckdb
@@ -23,6 +23,7 @@ from foretable.declare.load import load_project
 from foretable.errors import UnknownName, UsageError, WarehouseError
 from foretable.online.copy import copy_online
 from foretable.online.file import online_path, seen_waves
+from foretable.online.kinds import key_value
 from foretable.refresh import plan, run_wave
 from foretable.refresh.watermark import now
 from foretable.run import prepare, run
@@ -325,6 +326,23 @@ KINDS = {
     "nothing": "NULL::STRUCT(a INTEGER)",
     "none": "NULL::DOUBLE",
 }
+
+
+MOMENT = datetime(2026, 2, 3, 4, 5, 6, 500_000)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "kept"),
+    [
+        ("TIMESTAMP", MOMENT, "2026-02-03 04:05:06.5"),
+        ("TIMESTAMP", MOMENT.replace(microsecond=0, second=0), "2026-02-03 04:05:00"),
+        ("TIMESTAMP WITH TIME ZONE", MOMENT.replace(tzinfo=UTC), "2026-02-03 04:05:06.5+00:00"),
+        ("TIMESTAMP WITH TIME ZONE", MOMENT.replace(tzinfo=timezone(timedelta(hours=2))), "2026-02-03 02:05:06.5+00:00"),
+        ("DATE", date(2026, 2, 3), "2026-02-03"),
+    ],
+)
+def test_a_time_is_looked_up_as_it_is_kept(kind, given, kept):
+    assert key_value(given, kind) == kept
 
 
 def test_values_come_back_as_they_were(project):
