@@ -20,7 +20,7 @@ from foretable.errors import ForetableError, UsageError
 STOPPED = 130
 GROUPS = (
     *("start", "read", "refresh", "schedule", "query", "models", "models_list", "models_show", "models_transfer", "compare"),
-    *("features", "features_rows", "features_stats", "report_model", "data", "worlds", "storage"),
+    *("features", "features_rows", "features_stats", "report_model", "report_moved", "data", "worlds", "storage"),
 )
 
 app = typer.Typer(

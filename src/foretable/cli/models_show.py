@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from foretable.registry import Version
     from foretable.registry.difference import Difference
     from foretable.registry.signature import Signature
+    from foretable.report.reading import Known
     from foretable.train.result import Evaluation
 
 SPLITS = ("test", "validation", "train")
@@ -40,14 +41,16 @@ def show(version: Reference, json: Json = False) -> None:
       foretable models show churn@3 --json
     """
     from foretable import registry
+    from foretable.report.reading import read
 
     with workspace.session().connect() as connection:
         found = registry.resolve(connection, version)
         facts = _facts(connection, found)
+        known = read(connection, found)
     if json:
         console.document(facts)
     else:
-        _shown(found, facts)
+        _shown(found, facts, known)
 
 
 @models.command()
@@ -92,7 +95,7 @@ def _signature(signature: Signature) -> dict[str, Any]:
     return {**asdict(signature), "output": signature.output}
 
 
-def _shown(version: Version, facts: Mapping[str, Any]) -> None:
+def _shown(version: Version, facts: Mapping[str, Any], known: Known) -> None:
     signature = version.signature
     span = f", as of {version.as_of_from} to {version.as_of_to}" if version.as_of_from else ""
     parameters = ", ".join(f"{name}={value}" for name, value in version.parameters.items())
@@ -117,12 +120,34 @@ def _shown(version: Version, facts: Mapping[str, Any]) -> None:
     for name, value in lines.items():
         if value:
             console.say(f"  {name + ':':<13} {value}")
+    _value(known)
     console.heading("features")
     console.table(["feature", "kind", "values"], [[f.name, f.kind, _some(f.vocabulary)] for f in signature.features], limit=None)
     _metrics(version, facts["evaluations"])
+    _tenths(known)
     _baselines(facts["evaluations"], facts["baselines"])
     _findings(facts["findings"])
     _lineage(version)
+
+
+def _value(known: Known) -> None:
+    """Of a predicted number: against baselines, where the value is, its total, its intervals."""
+    from foretable.report.summary import of_value
+
+    found = of_value(known)
+    if found:
+        console.heading("in short")
+    for said in found:
+        console.say(f"{said.matter}: {said.text}")
+
+
+def _tenths(known: Known) -> None:
+    from foretable.report.value import tenths_table
+
+    shown = tenths_table([known])
+    if shown is not None:
+        console.heading(f"{shown.title.lower()}, on the test rows")
+        console.table([name.lower() for name in shown.columns], shown.rows, limit=None)
 
 
 def _parity(parity: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from foretable.cli import console, describe, files, workspace
 from foretable.cli.app import app
 from foretable.cli.models_names import references
 from foretable.cli.options import Json
+from foretable.cli.report_moved import Since, moved_of
 from foretable.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
@@ -36,30 +37,40 @@ def report(
     compare: Annotated[
         str | None, typer.Option("--compare", metavar="M", help="Put this version beside it: a number or an alias.", show_default=False)
     ] = None,
+    moved: Annotated[
+        int | None,
+        typer.Option("--moved", metavar="N", min=1, help="With the N whose prediction rose most, and fell most.", show_default=False),
+    ] = None,
+    since: Since = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write this file.", show_default=False)] = None,
     json: Json = False,
 ) -> None:
     """Write what is known of a model version as one HTML file, with plots.
 
     The file needs nothing else and goes to published/reports/ unless told otherwise. Everything in it was measured when the
-    version was trained: nothing is trained or scored. Of a model without a champion the newest version is taken.
+    version was trained: nothing is trained or scored. Of a model without a champion the newest version is taken. With
+    --moved it also tells whose prediction moved most since a date, by key.
 
     \b
     Examples:
       foretable report churn
       foretable report churn --version 4 --output churn.html
       foretable report churn --compare challenger
+      foretable report churn --moved 20 --since 2026-03-01
     """
     from foretable.report import report_page, require_libraries
     from foretable.report.reading import read
     from foretable.report.summary import summary
 
     require_libraries()
+    if since is not None and moved is None:
+        raise UsageError("--since says nothing without --moved", hint=f"foretable report {model} --moved 20 --since {since}")
     session = workspace.session()
     with session.connect() as connection:
         found = _version(session, connection, model, version)
         other = _other(session, connection, found.model, compare) if compare is not None else None
-        text = report_page(connection, found, other)
+        who = moved_of(session, connection, found.model, moved, since) if moved is not None else []
+        text = report_page(connection, found, other, who)
         said = summary(read(connection, found))
     target = output if output is not None else _default(session, found, other)
     with files.replacing(target) as part:

@@ -11,12 +11,14 @@ from typing import Any
 import duckdb
 
 from foretable.errors import ForetableError, UsageError
+from foretable.monitor import Moved
 from foretable.registry.difference import Difference, compare
 from foretable.registry.versions import Version
 from foretable.report import origin, tables, value
 from foretable.report.bars import feature_plots, time_plot, trials_plot
 from foretable.report.beside import baseline_plots, baseline_tables
 from foretable.report.curves import curve_plots
+from foretable.report.moved import moved_said, moved_tables
 from foretable.report.reading import Known, read
 from foretable.report.summary import summary
 from foretable.report.svg import COLOURS
@@ -41,7 +43,7 @@ def require_libraries() -> None:
             raise ForetableError(f"a report needs {name}: {problem}", hint='install it: pip install "foretable[report]"') from problem
 
 
-def report_page(connection: duckdb.DuckDBPyConnection, version: Version, other: Version | None = None) -> str:
+def report_page(connection: duckdb.DuckDBPyConnection, version: Version, other: Version | None = None, moved: Sequence[Moved] = ()) -> str:
     """The report of a version as HTML; the same for the same content of the catalog.
 
     Parameters
@@ -52,6 +54,8 @@ def report_page(connection: duckdb.DuckDBPyConnection, version: Version, other: 
         What to report on.
     other
         A version of the same task to put beside it.
+    moved
+        Whose predictions moved most, by scoring table: the only rows of the project in a report.
 
     Raises
     ------
@@ -69,7 +73,7 @@ def report_page(connection: duckdb.DuckDBPyConnection, version: Version, other: 
     difference = compare(connection, version, other) if other is not None else None
     loader = FileSystemLoader(_HERE)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    text: str = environment.get_template("page.html").render(content(shown, difference), colours=COLOURS)
+    text: str = environment.get_template("page.html").render(content(shown, difference), moved=_moved(moved), colours=COLOURS)
     return text
 
 
@@ -109,6 +113,10 @@ def content(shown: Sequence[Known], difference: Difference | None) -> dict[str, 
         "search": trials_plot(shown),
         "each": [_about(known) for known in shown],
     }
+
+
+def _moved(found: Sequence[Moved]) -> list[dict[str, Any]]:
+    return [{"said": list(moved_said(each)), "tables": list(moved_tables(each))} for each in found]
 
 
 def _value_tables(shown: Sequence[Known]) -> list[tables.Table]:

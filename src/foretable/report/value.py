@@ -81,7 +81,7 @@ def intervals_said(known: Known) -> tuple[str, str] | None:
         return None
     fitted, width, mean = known.evaluation(COVERAGE, "validation"), known.evaluation(WIDTH), known.evaluation("mean_prediction")
     off = any(finding.check == "intervals" and finding.severity != "note" for finding in known.findings)
-    too = f", too {'few' if tested.value < declared.level else 'many'}" if off else ""
+    too = f", {'fewer' if tested.value < declared.level else 'more'} than declared" if off else ""
     parts = [f"on {count(tested.row_count, 'held-out row')} they hold {_percents(tested.value, tested.low, tested.high)}{too}"]
     if fitted is not None:
         parts.append(f"on the rows that they were calibrated on {percent(fitted.value)}")
