@@ -49,6 +49,8 @@ def file_query(source: Source) -> Spliced:
         raise _refusal(source, "does not read the table file")
     if random := sorted(calls(found[0].text) & RANDOM):
         raise _refusal(source, f"gives other rows every time, by {random[0]}()")
+    if tree.find(exp.TableSample):
+        raise _refusal(source, "gives other rows every time, by a sample")
     return spliced(found[0].text)
 
 

@@ -120,6 +120,8 @@ def test_the_columns_are_those_of_the_query(watched, folder, query, types):
         ("SELECT * FROM file, read_csv('b.csv')", "read_csv() reads what no source declares"),
         ("SELECT now() AS n FROM file", "now is the machine's clock"),
         ("SELECT random() AS n FROM file", "gives other rows every time, by random()"),
+        ("SELECT Quantity AS n FROM file USING SAMPLE 10", "gives other rows every time, by a sample"),
+        ("SELECT n FROM (SELECT Quantity AS n FROM file TABLESAMPLE 50%)", "gives other rows every time, by a sample"),
         ("SELECT CustomerNo FROM file", "Referenced column \"CustomerNo\" not found"),
         ("SELECT nofunction(Quantity) AS n FROM file", "nofunction does not exist"),
     ],
