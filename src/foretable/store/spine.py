@@ -40,6 +40,7 @@ _WHOLE = "U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER"
 _BROKEN = "FLOAT|DOUBLE|DECIMAL.*|VARCHAR"
 _WHOLE_TEXT = r"CASE WHEN regexp_full_match($value, '\s*[+-]?\d+(\.0*)?\s*') THEN $cast END"
 _WHOLE_NUMBER = "CASE WHEN trunc($value) = $value THEN $cast END"
+_WHOLE_DAY = "CASE WHEN CAST($cast AS TIMESTAMP) = TRY_CAST($value AS TIMESTAMP) THEN $cast END"
 _BOUNDED = "CASE WHEN $found BETWEEN CAST($low AS TIMESTAMP) AND CAST($high AS TIMESTAMP) THEN $found END"
 _DAY = r"\d{4}-\d{2}-\d{2}"
 FIRST, LAST = "0001-01-02", "9999-12-30"
@@ -268,8 +269,11 @@ def moment_of(value: exp.Expr, kind: str, time_zone: str, where: str) -> exp.Exp
 
 
 def _key(value: exp.Expr, kind: str, wanted: str) -> exp.Expr:
-    """A value as the type of a key; NULL where that would change it, as a cast of 42.7 to BIGINT does."""
+    """A value as the type of a key; NULL where that would change it, as a cast of 42.7 to BIGINT does, or of noon to a day."""
     cast = exp.TryCast(this=value.copy(), to=exp.DataType.build(wanted, dialect=DIALECT, udt=True))
+    if wanted == "DATE" and kind != "DATE":
+        day: exp.Expr = tree(_WHOLE_DAY, value=value, cast=cast)
+        return day
     if not (re.fullmatch(_WHOLE, wanted) and re.fullmatch(_BROKEN, kind)):
         return cast
     whole: exp.Expr = tree(_WHOLE_TEXT if kind == "VARCHAR" else _WHOLE_NUMBER, value=value, cast=cast)

@@ -14,7 +14,7 @@ from sqlglot import exp
 from foretable.cli.features_rows import _keys, write_rows
 from foretable.errors import DeclarationError, IngestError, UnknownName, UsageError
 from foretable.sql import parse, render
-from foretable.store.spine import moment_of
+from foretable.store.spine import _key, moment_of
 from foretable.store.views import find_view
 
 VIEWS = ["usage", "stacked"]
@@ -177,6 +177,14 @@ def test_a_frame_and_an_infinite_key(world):
     frame["customer_id"] = [7.0, np.nan]
     with pytest.raises(IngestError, match="row 2: column 'customer_id'"):
         world.features_at(frame, "usage:n")
+
+
+@pytest.mark.parametrize("value", ["'2026-02-01{}'", "TIMESTAMP '2026-02-01{}'"])
+def test_a_time_is_no_key_that_is_a_day(value):
+    for time, day in (("", date(2026, 2, 1)), (" 00:00:00", date(2026, 2, 1)), (" 12:00:00", None)):
+        kind = "TIMESTAMP" if value.startswith("TIMESTAMP") else "VARCHAR"
+        key = _key(parse(f"SELECT {value.format(time)}").selects[0], kind, "DATE")
+        assert duckdb.sql(render(exp.select(key))).fetchall() == [(day,)]
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
