@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from sqlglot import exp
@@ -14,6 +16,22 @@ from foretable.errors import RefreshFailed
 
 AS_OF = "as_of"
 MODEL_VERSION = "model_version"
+_STAND_IN = f"as_of {uuid4()} "
+"""No text of a project has it."""
+
+
+@dataclass(frozen=True)
+class AnyDate:
+    """Stands in a query for a date, cut to ``grain`` where there is one, that is filled in when the query is text: see ``dated``."""
+
+    grain: Grain | None = None
+
+    def isoformat(self, sep: str = " ") -> str:
+        """What stands where the date goes."""
+        return f"{_STAND_IN}{self.grain}"
+
+
+Moment: TypeAlias = datetime | AnyDate
 
 
 def cut(moment: datetime, grain: Grain, time_zone: str = "UTC") -> datetime:
@@ -28,7 +46,7 @@ def cut(moment: datetime, grain: Grain, time_zone: str = "UTC") -> datetime:
     return start.astimezone(UTC).replace(tzinfo=None)
 
 
-def literal(moment: datetime) -> exp.Expr:
+def literal(moment: Moment) -> exp.Expr:
     """A TIMESTAMP literal."""
     return exp.cast(exp.Literal.string(moment.isoformat(sep=" ")), "TIMESTAMP")
 
@@ -43,7 +61,7 @@ def is_call(node: Any, name: str) -> bool:
     return isinstance(node, exp.Anonymous) and str(node.this).lower() == name
 
 
-def fill(tree: exp.Expr, as_of: datetime | None, versions: Mapping[str, int] | None = None) -> exp.Expr:
+def fill(tree: exp.Expr, as_of: Moment | None, versions: Mapping[str, int] | None = None) -> exp.Expr:
     """A copy of the query with every ``as_of()``, ``model_version('m')`` and ``model_version('m', 'alias')`` replaced by a literal.
 
     ``versions`` are those of the champions by model, of other aliases by ``model@alias``; one that points nowhere is NULL.

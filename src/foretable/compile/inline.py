@@ -6,12 +6,11 @@ another date, so stacked views are inlined, each with ``as_of()`` cut to its own
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import cast
 
 from sqlglot import exp
 
-from foretable.compile.asof import cut, fill
+from foretable.compile.asof import AnyDate, Moment, cut, fill
 from foretable.compile.good_rows import good_rows
 from foretable.compile.graph import Graph
 from foretable.compile.references import qualified
@@ -20,8 +19,8 @@ from foretable.declare.tables import Label
 from foretable.errors import DeclarationError
 
 
-def inlined(graph: Graph, name: str, as_of: datetime | None) -> exp.Query:
-    """The query of a table over sources alone, evaluated at ``as_of`` (UTC).
+def inlined(graph: Graph, name: str, as_of: Moment | None) -> exp.Query:
+    """The query of a table over sources alone, evaluated at ``as_of``.
 
     Parameters
     ----------
@@ -30,7 +29,7 @@ def inlined(graph: Graph, name: str, as_of: datetime | None) -> exp.Query:
     name
         A table of the project.
     as_of
-        The date of the spine; None where the label has no clock.
+        The date of the spine in UTC, or any one; None where the label has no clock.
 
     Returns
     -------
@@ -47,11 +46,12 @@ def inlined(graph: Graph, name: str, as_of: datetime | None) -> exp.Query:
     return query
 
 
-def _evaluated(graph: Graph, name: str, as_of: datetime | None) -> exp.Query:
+def _evaluated(graph: Graph, name: str, as_of: Moment | None) -> exp.Query:
     compiled = graph.tables[name]
     moment = as_of
     if moment is not None and not isinstance(compiled.declared, Label):  # a label cut back would overlap with what features know
-        moment = cut(moment, compiled.declared.grain, graph.project.config.time_zone)
+        grain = compiled.declared.grain
+        moment = AnyDate(grain) if isinstance(moment, AnyDate) else cut(moment, grain, graph.project.config.time_zone)
 
     def rename(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Table) and qualified(node) in graph.tables:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -19,6 +18,7 @@ from foretable.store.views import View, Wanted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from foretable.compile.asof import Moment
     from foretable.declare.freshness import Grain
 
 
@@ -102,8 +102,9 @@ def key_types(parts: Sequence[Part]) -> dict[str, str]:
 def fill(
     connection: duckdb.DuckDBPyConnection,
     part: Part,
-    rows_at: Callable[[datetime | None], exp.Query],
+    rows_at: Callable[[Moment | None], exp.Query],
     keys: Sequence[str],
+    time_zone: str,
     listen: Listener = silent,
 ) -> None:
     """Make ``part.table``: the view at each date of the spine, for the keys that the spine has then.
@@ -113,6 +114,8 @@ def fill(
     QualityViolation
         The view has two rows for a key at a date.
     """
+    from foretable.compile.dated import filling
+
     moment: exp.Expr = column(f"moment_{part.grain}") if part.grain else exp.cast(exp.null(), "TIMESTAMP")
     mine = [keys.index(next(key for key in keys if key.lower() == own.lower())) for own in part.keys]
     asked = exp.select(exp.alias_(moment, "moment"), *(column(f"k{n}") for n in mine)).distinct().from_(table(SPINE))
@@ -121,17 +124,15 @@ def fill(
     dates = [
         at for (at,) in connection.execute(statement("SELECT DISTINCT moment FROM $keys ORDER BY moment", keys=table(every))).fetchall()
     ]
-    for place, at in enumerate(dates):
+    texts = filling(part.table, lambda at: _rows(part, rows_at(at), at, every, mine), dates, time_zone, temporary=True)
+    for place, text in enumerate(texts):
         listen(Progress(part.view.name, "running", f"date {place + 1:,} of {len(dates):,}", share=place / len(dates)))
-        rows = _rows(part, rows_at(at), at, every, mine)
-        create = exp.Create(kind="TABLE", replace=True, this=table(part.table), expression=rows)
-        create.set("properties", exp.Properties(expressions=[exp.TemporaryProperty()]))
-        connection.execute(render(exp.insert(rows, table(part.table)) if place else create))
+        connection.execute(text)
     listen(Progress(part.view.name, "done", f"{len(dates):,} dates" if part.grain else ""))
     _require_single(connection, part)
 
 
-def _rows(part: Part, view: exp.Query, at: datetime | None, every: str, mine: Sequence[int]) -> exp.Query:
+def _rows(part: Part, view: exp.Query, at: Moment | None, every: str, mine: Sequence[int]) -> exp.Query:
     moment: exp.Expr = exp.cast(exp.null(), "TIMESTAMP")
     if at is not None:
         from foretable.compile.asof import literal

@@ -77,7 +77,7 @@ def look_up(connection: duckdb.DuckDBPyConnection, root: Path, wanted: Sequence[
     spine = stage_spine(connection, root, keys, tuple(types), "")
     build_spine(connection, spine, None, types, "UTC")
     for part in parts:
-        fill(connection, part, lambda _, part=part: exp.select("*").from_(table(part.view.name)), list(types))  # type: ignore[misc]
+        fill(connection, part, lambda _, part=part: exp.select("*").from_(table(part.view.name)), list(types), "UTC")  # type: ignore[misc]
     return _answer(connection, spine, parts, types, {part.view.name: built[part.view.name] for part in parts})
 
 
@@ -144,7 +144,7 @@ def features_at(
     for part in parts:
         require_past(connection, graph, part.view, part.grain, spine, timestamp)
     for part in parts:
-        fill(connection, part, lambda at, part=part: inlined(graph, part.view.name, at), list(types), listen)  # type: ignore[misc]
+        fill(connection, part, lambda at, part=part: inlined(graph, part.view.name, at), list(types), zone, listen)  # type: ignore[misc]
     return _answer(connection, spine, parts, types, {part.view.name: None for part in parts}, timestamp, dated)
 
 

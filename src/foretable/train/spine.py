@@ -8,7 +8,8 @@ from datetime import datetime
 import duckdb
 from sqlglot import exp
 
-from foretable.compile.asof import literal
+from foretable.compile.asof import Moment, literal
+from foretable.compile.dated import filling
 from foretable.compile.graph import Graph
 from foretable.compile.inline import inlined
 from foretable.declare.model import Model
@@ -25,7 +26,7 @@ _BY_PLACE = "SELECT foretable_place, CAST(sum(foretable_rows) AS BIGINT) FROM $e
 _DROP = "DROP TABLE IF EXISTS $name"
 
 
-def spine_query(graph: Graph, model: str, date: datetime | None) -> exp.Select:
+def spine_query(graph: Graph, model: str, date: Moment | None) -> exp.Select:
     """The key, ``as_of`` (where there is a clock) and the label of every row of one date."""
     declared = graph.project.model(model)
     names = [*_keys(declared), label_column(graph, model)]
@@ -36,7 +37,7 @@ def spine_query(graph: Graph, model: str, date: datetime | None) -> exp.Select:
     return exp.Select().from_(rows, copy=False).select(*selected, copy=False)
 
 
-def staged_at(date: datetime | None) -> exp.Select:
+def staged_at(date: Moment | None) -> exp.Select:
     """The rows of one date that :func:`stage_spine` has left."""
     rows = exp.select("*").from_(table(SPINE))
     return rows if date is None else rows.where(column(AS_OF).eq(literal(date)))
@@ -48,9 +49,9 @@ def stage_spine(connection: duckdb.DuckDBPyConnection, graph: Graph, model: str,
     Who stays does not depend on the order of the rows, nor on DuckDB's version; with more rows fewer stay, but nobody new.
     """
     declared = graph.project.model(model)
-    for position, date in enumerate(dates):
-        query = spine_query(graph, model, date)
-        connection.execute(render(exp.insert(query, table(SPINE))) if position else _temporary(SPINE, query))
+    zone = graph.project.config.time_zone
+    for text in filling(SPINE, lambda date: spine_query(graph, model, date), dates, zone, temporary=True):
+        connection.execute(text)
     count = int(connection.execute(statement(_COUNT, spine=table(SPINE))).fetchall()[0][0])
     if count > declared.rows:
         _draw(connection, declared)

@@ -9,7 +9,8 @@ from datetime import datetime
 import duckdb
 from sqlglot import exp
 
-from foretable.compile.asof import spine_dates, uses_as_of
+from foretable.compile.asof import Moment, spine_dates, uses_as_of
+from foretable.compile.dated import filling
 from foretable.compile.graph import Graph
 from foretable.compile.inline import inlined
 from foretable.declare.clock import interval
@@ -75,14 +76,13 @@ def build_training_set(connection: duckdb.DuckDBPyConnection, graph: Graph, mode
     """
     declared = graph.project.model(model)
     dates = training_dates(connection, graph, model)
-    queries = [training_query(graph, model, date, staged_at(date)) for date in dates]
-    target = declared.training_set
+    zone, target = graph.project.config.time_zone, declared.training_set
+    statements = filling(target, lambda date: training_query(graph, model, date, staged_at(date)), dates, zone)
     with wave(connection):
         connection.execute("CREATE SCHEMA IF NOT EXISTS training")
         count = stage_spine(connection, graph, model, dates)
-        for position, query in enumerate(queries):
-            create = exp.Create(kind="TABLE", replace=True, this=table(target), expression=query)
-            connection.execute(render(exp.insert(query, table(target)) if position else create))
+        for text in statements:
+            connection.execute(text)
         drop_spine(connection)
         built = _described(connection, graph, model, target)
         built = replace(built, drawn_from=count if count > declared.rows else None)
@@ -121,7 +121,7 @@ def training_dates(connection: duckdb.DuckDBPyConnection, graph: Graph, model: s
     return matured
 
 
-def training_query(graph: Graph, model: str, date: datetime | None, spine: exp.Select | None = None) -> exp.Query:
+def training_query(graph: Graph, model: str, date: Moment | None, spine: exp.Select | None = None) -> exp.Query:
     """Spine rows of one date with their label and every feature, evaluated at that date.
 
     Parameters
@@ -131,7 +131,7 @@ def training_query(graph: Graph, model: str, date: datetime | None, spine: exp.S
     model
         Name of the model.
     date
-        The date; None where the label has no clock.
+        The date, or any one; None where the label has no clock.
     spine
         The rows, where they lie in a table; by default the label's query gives them.
 
