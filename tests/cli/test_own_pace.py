@@ -86,6 +86,9 @@ def test_readers_take_what_is_stored_until_the_reference_table_is_due_itself(roo
     assert as_of["features.segments"] > as_of["features.cuts"]
     explained = call(root, "plan", "--explain", "features.segments").out
     assert "features.cuts is at its own pace: the schedule reads what is stored since 20" in explained
+    listed = {entry["name"]: entry["detail"] for entry in call(root, "ls", "--json").json() if entry.get("own_pace")}
+    assert listed == {"features.cuts": "lag 1 day, at its own pace"}
+    assert call(root, "show", "features.cuts", "--json").json()["own_pace"] is True
 
     write(root, age("features.cuts", "1 day"))
     assert scheduled(root).keys() == {"clean.orders", "features.totals", "features.cuts"}

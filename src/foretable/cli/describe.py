@@ -99,6 +99,7 @@ def _table(graph: Graph, name: str) -> dict[str, Any]:
         "owner": declared.owner,
         "tags": list(declared.tags),
         "target_lag": declared.target_lag,
+        "own_pace": declared.own_pace or None,
         "grain": declared.grain,
         "online": declared.online or None,
         "reads": list(compiled.upstream),

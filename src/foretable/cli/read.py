@@ -136,10 +136,11 @@ def _tables(project: Project) -> list[dict[str, Any]]:
             "name": table.name,
             "kind": table.kind,
             "entity": table.entity.name if table.entity else None,
-            "detail": f"lag {table.target_lag}",
+            "detail": f"lag {table.target_lag}{', at its own pace' if table.own_pace else ''}",
             "owner": table.owner,
             "tags": list(table.tags),
             "online": table.online,
+            "own_pace": table.own_pace,
             "description": describe.summary(table.description),
             "declared": str(table.origin),
         }
