@@ -37,7 +37,8 @@ PRIOR_DAYS, PRIOR_PURCHASES = 180, 2
 """How many days, and how many purchases, of the average customer a customer's own are mixed with: one purchase in a hundred
 days is no habit yet."""
 
-OPTIONS = {"entity": customer, "target_lag": "1 day", "grain": "hour", "owner": "crm", "tags": ("clv",)}
+# By the minute: cut to the hour, what happened at its start would be seen two hours later, and not one.
+OPTIONS = {"entity": customer, "target_lag": "1 day", "grain": "minute", "owner": "crm", "tags": ("clv",)}
 
 
 @ft.dynamic_table("features.clv_today", target_lag="1 day", owner="crm", tags=("clv",))
@@ -292,7 +293,7 @@ continuous_clv_predictions = ft.scoring_table(
     model=continuous_clv_model,
     output="predicted_12m_ltv",
     target_lag="1 hour",
-    grain="hour",
+    grain="minute",
     history="400 days",
     online=True,
     owner="crm",

@@ -20,6 +20,7 @@ from foretable.compile.asof import fill
 from foretable.compile.graph import Graph
 from foretable.compile.inline import inlined
 from foretable.declare.load import load_project
+from foretable.session import Session
 from foretable.simulate import simulate_telco
 from foretable.simulate.clv import simulate_clv
 from foretable.sql import render, statement, table
@@ -153,9 +154,22 @@ def shop(graph: Graph) -> Iterator[Callable[..., Shop]]:
 
 
 @pytest.fixture(scope="session")
-def valued(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with the pipelines of lifetime value over a simulated world, learning from few dates; nothing was run yet."""
-    return lay_out(tmp_path_factory.mktemp("valued"), simulate_clv(300, seed=11, coldstart=1_500, interactions=0.1))
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """The pipelines of lifetime value over a simulated world, after a run: the models have learned, from few dates."""
+    root = lay_out(tmp_path_factory.mktemp("valued"), simulate_clv(150, seed=1, coldstart=1_000, interactions=0.2))
+    session = ft.open(root)
+    report = session.run()
+    assert not report.wave.failed and not report.wave.blocked and not report.untrained
+    shutil.copy(session.warehouse, root / "pristine.duckdb")
+    return session
+
+
+@pytest.fixture
+def session(trained: Session) -> Session:
+    """The same, whatever was done to it since."""
+    shutil.copy(trained.root / "pristine.duckdb", trained.warehouse)
+    shutil.rmtree(trained.root / "published")
+    return trained
 
 
 def lay_out(root: Path, world: Mapping[str, pa.Table]) -> Path:

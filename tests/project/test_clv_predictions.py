@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-import foretable as ft
 from foretable.session import Session
+
+from .streams.stream import live
 
 NEW, ESTABLISHED = "predictions.coldstart_clv_predictions", "predictions.continuous_clv_predictions"
 COLUMNS = ["customer_id", "predicted_12m_ltv", "predicted_12m_ltv_low", "predicted_12m_ltv_high", "model_version", "scored_at"]
+A_DAY = (5, 5, 60, 1, 6, 61, 5, 4, 5, 1440, 5, 5)
+"""Minutes between few batches, among them the start of a day."""
 NEWCOMER = """
 INSERT INTO raw.coldstart_customers_staging VALUES (77, '2025-12-20', 'Carrier Pigeon', 'Loft', 'Mobile', NULL, 'North', 'Urban', 2,
 '2025-12-22', 49.90, 'Books', 9, 4, 2, 12, 3, '2025-12-31 08:00')
@@ -24,16 +25,6 @@ SELECT DISTINCT customer_id
 FROM (FROM raw.continuous_customers_profile UNION ALL FROM raw.continuous_customers_profile_staging)
 WHERE signup_date <= DATE '2026-01-01' - 90
 """
-
-
-@pytest.fixture(scope="module")
-def session(valued: Path) -> Session:
-    """The project after a run for new customers alone."""
-    opened = ft.open(valued)
-    report = opened.run(["clv_coldstart"])
-    assert not report.wave.failed
-    assert not report.untrained
-    return opened
 
 
 def predictions(session: Session, table: str) -> dict[int, tuple]:
@@ -64,9 +55,13 @@ def test_everybody_in_staging_has_a_prediction_and_a_new_row_gets_one(session: S
     assert session.rows(asked)[1] == [(predictions(session, NEW)[77][0],)]
 
 
-@pytest.mark.slow
 def test_everybody_with_90_days_has_a_prediction_and_a_purchase_changes_it(session: Session) -> None:
-    assert not session.run(["clv_continuous"]).untrained
     before = predictions(session, ESTABLISHED)
     assert set(before) == {row[0] for row in session.rows(MATURE)[1]}
     assert min(before) in changed(session, ESTABLISHED, PURCHASE)
+
+
+def test_after_each_of_a_few_batches_everything_is_what_a_recompute_gives(session: Session, tmp_path: Path) -> None:
+    """More of them, and of everything else that happens, in ``test_clv_streaming``."""
+    actions = live(session, tmp_path, 3, A_DAY)
+    assert actions["INCREMENTAL"] > 2 * actions["FULL"], actions
