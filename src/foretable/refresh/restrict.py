@@ -15,9 +15,9 @@ from foretable.sql import column, table
 DIRTY = "temp.main.dirty"
 
 
-def view_name(place: int) -> str:
-    """The temporary view that stands in for a table at a place of the query."""
-    return f"temp.main.restricted_{place}"
+def view_name(place: int, of: str = "") -> str:
+    """The temporary view that stands in for a table at a place of the query; ``of`` tells several queries apart."""
+    return f"temp.main.restricted_{of}{place}"
 
 
 def restricted_rows(source: exp.Table, columns: Sequence[str], nulls: bool) -> exp.Query:
@@ -35,28 +35,28 @@ def same_key(columns: Sequence[str], nulls: bool) -> exp.Expr:
     return exp.and_(*(compare(this=left, expression=right) for left, right in pairs))
 
 
-def restricted_views(query: exp.Query, analysis: Analysis, nulls: bool) -> Mapping[str, exp.Query]:
+def restricted_views(query: exp.Query, analysis: Analysis, nulls: bool, of: str = "") -> Mapping[str, exp.Query]:
     """The temporary views that the restricted query reads, by name."""
     found = places(query)
-    return {view_name(place): restricted_rows(_bare(found[place]), columns, nulls) for place, columns in analysis.restricted.items()}
+    return {view_name(place, of): restricted_rows(_bare(found[place]), columns, nulls) for place, columns in analysis.restricted.items()}
 
 
-def restricted(query: exp.Query, places_: Collection[int]) -> exp.Query:
+def restricted(query: exp.Query, places_: Collection[int], of: str = "") -> exp.Query:
     """The query with the tables at some places replaced by their temporary views; all else stays."""
     copy = query.copy()
     names = set()
     for place, node in enumerate(places(copy)):
         if place in places_:
             names.add(qualified(node))
-            node.replace(_stand_in(node, place))
+            node.replace(_stand_in(node, view_name(place, of)))
     for found in list(copy.find_all(exp.Column)):
         if found.db and ".".join(part.name for part in found.parts[:-1]).lower() in names:
             found.replace(exp.Column(this=found.this, table=found.args["table"]))  # the view is called like the table
     return copy
 
 
-def _stand_in(node: exp.Table, place: int) -> exp.Table:
-    view = table(view_name(place))
+def _stand_in(node: exp.Table, name: str) -> exp.Table:
+    view = table(name)
     view.set("alias", node.args.get("alias"))
     if not view.args.get("alias") and not node.meta.get(ALIASED) and not node.meta.get(HANDED):
         view.set("alias", exp.TableAlias(this=exp.to_identifier(node.name, quoted=True)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -21,7 +22,8 @@ from foretable.refresh.fingerprint import source_fingerprint
 from foretable.refresh.watermark import later, now, watermark
 from foretable.sql import column, render, statement, table
 from foretable.train.columns import AS_OF, aside_columns, feature_columns, label_column
-from foretable.train.spine import drop_spine, spine_query, stage_spine, staged_at
+from foretable.train.narrowed import narrowed
+from foretable.train.spine import SPINE, drop_spine, spine_query, stage_spine, staged_at
 from foretable.warehouse import wave
 
 _FORMER = """
@@ -77,12 +79,15 @@ def build_training_set(connection: duckdb.DuckDBPyConnection, graph: Graph, mode
     declared = graph.project.model(model)
     dates = training_dates(connection, graph, model)
     zone, target = graph.project.config.time_zone, declared.training_set
-    statements = filling(target, lambda date: training_query(graph, model, date, staged_at(date)), dates, zone)
+    views = [view.name for view in declared.features]
     with wave(connection):
         connection.execute("CREATE SCHEMA IF NOT EXISTS training")
         count = stage_spine(connection, graph, model, dates)
-        for text in statements:
-            connection.execute(text)
+        some = count > declared.rows and declared.label.entity is not None
+        keys = declared.label.entity.keys if declared.label.entity else ()
+        with narrowed(connection, graph, views, keys, SPINE) if some else nullcontext(graph) as read:
+            for text in filling(target, lambda date: training_query(read, model, date, staged_at(date)), dates, zone):
+                connection.execute(text)
         drop_spine(connection)
         built = _described(connection, graph, model, target)
         built = replace(built, drawn_from=count if count > declared.rows else None)
