@@ -78,8 +78,14 @@ def decoder(kind: str) -> Callable[[Any], Any] | None:
     return _DECODERS.get(family(kind))
 
 
+def plain(value: Any) -> Any:
+    """NumPy's numbers as Python's: SQLite takes them for bytes, and finds nothing; DuckDB binds none in a list."""
+    return value.item() if hasattr(value, "item") else value
+
+
 def key_value(value: Any, kind: str) -> Any:
     """A key that is asked for, as it stands in the file."""
+    value = plain(value)
     if isinstance(value, datetime):
         moment = value.astimezone(UTC) if value.tzinfo else value
         text = moment.replace(tzinfo=None).isoformat(sep=" ")

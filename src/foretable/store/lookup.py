@@ -12,6 +12,7 @@ import duckdb
 from sqlglot import exp
 
 from foretable.errors import UsageError, WarehouseError, nearest
+from foretable.online.kinds import plain
 from foretable.progress import Listener, silent
 from foretable.sql import column, render, statement, table
 from foretable.store.assemble import Missing, Part, fill, joined, key_types, missing, parts_of
@@ -262,7 +263,7 @@ def keys_of(view: View, given: Mapping[str, Sequence[Any]]) -> Mapping[str, Sequ
         meant = view.entity.keys[0] if len(keys) == 1 and name.lower() == view.entity.name.lower() else name
         if meant.lower() not in keys:
             raise UsageError(f"{name!r} is no key of {view}", hint=nearest(name.lower(), keys))
-        named[keys[meant.lower()]] = list(values.tolist() if hasattr(values, "tolist") else values)
+        named[keys[meant.lower()]] = [plain(value) for value in values]
     lacking = [key for key in view.entity.keys if key not in named]
     if lacking:
         raise UsageError(f"the key {', '.join(lacking)} of {view} is missing", hint=f"a row of {view} is one {view.entity.name}")

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import duckdb
+import numpy as np
 import pytest
 
 import foretable as ft
@@ -339,10 +340,15 @@ MOMENT = datetime(2026, 2, 3, 4, 5, 6, 500_000)
         ("TIMESTAMP WITH TIME ZONE", MOMENT.replace(tzinfo=UTC), "2026-02-03 04:05:06.5+00:00"),
         ("TIMESTAMP WITH TIME ZONE", MOMENT.replace(tzinfo=timezone(timedelta(hours=2))), "2026-02-03 02:05:06.5+00:00"),
         ("DATE", date(2026, 2, 3), "2026-02-03"),
+        ("TIMESTAMP", np.datetime64("2026-02-03T04:05:06.5", "us"), "2026-02-03 04:05:06.5"),
     ],
 )
 def test_a_time_is_looked_up_as_it_is_kept(kind, given, kept):
     assert key_value(given, kind) == kept
+
+
+def test_a_number_of_numpy_is_a_number():
+    assert [type(key_value(one, "BIGINT")) for one in np.array([1, 2])] == [int, int]
 
 
 def test_values_come_back_as_they_were(project):

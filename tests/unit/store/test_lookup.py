@@ -174,6 +174,7 @@ def test_a_frame_and_an_infinite_key(world):
 
     frame = pd.DataFrame({"customer_id": [7.0, 8.0], "as_of": pd.to_datetime(["2026-02-01", "2026-02-02"])}, index=[5, 5])
     assert world.features_at(frame, "usage:n").column_names == ["customer_id", "as_of", "n"]
+    assert world.features("usage:n", {"customer_id": list(np.array([7, 8]))}).num_rows == 2
     frame["customer_id"] = [7.0, np.nan]
     with pytest.raises(IngestError, match="row 2: column 'customer_id'"):
         world.features_at(frame, "usage:n")
