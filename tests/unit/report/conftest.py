@@ -14,13 +14,14 @@ import pytest
 
 from foretable.declare.judge import Gate, Value
 from foretable.registry import Version
+from foretable.registry.intervals import Intervals
 from foretable.registry.signature import SegmentThresholds
 from foretable.train.judge.curves import curves
 from foretable.train.judge.drift import drift
 from foretable.train.judge.evaluate import evaluate
 from foretable.train.judge.fairness import fairness
 from foretable.train.judge.value import worth
-from foretable.train.result import Curve, Evaluation, Finding, Trial
+from foretable.train.result import Beside, Curve, Evaluation, Finding, Trial
 
 from ..registry.conftest import FEATURES, added, made
 
@@ -127,6 +128,24 @@ def judged(task: str = "classification", seed: int = 0) -> dict[str, Any]:
     return {"evaluations": figures, "curves": (*drawn, *important, *drift(FEATURES, matrix, SPLIT)), "findings": findings}
 
 
+COVERED = tuple(
+    Evaluation(split, segment, *figures, 400)
+    for split, segment in (
+        ("test", "all"),
+        ("validation", "all"),
+        ("test", "as_of=2026-01-01"),
+        *(("test", f"decile={n}") for n in range(1, 11)),
+    )
+    for figures in (("coverage", 0.85, 0.82, 0.875), ("interval_width", 2500.0, 2400.0, 2600.0))
+)
+"""What intervals hold: fewer than the nine tenths that they are declared to."""
+BASELINES = (
+    Beside("LastPeriod(spend_365d)", "test", "mae", 750.0, 700.0, 800.0, 12.5, -3.5, 29.0, 400),
+    Beside("LastPeriod(spend_365d)", "test", "spearman", 0.7, 0.65, 0.75, 0.125, 0.0625, 0.1875, 400),
+    Beside("CellMeans(plan)", "test", "mae", 900.0, 850.0, 950.0, 162.5, 120.0, 205.0, 400),
+    Beside("<Oracle(x)>", "test", "mae", 1000.0, 950.0, 1050.0, 262.5, 220.0, 305.0, 400),
+)
+
 TRIALS = tuple(
     Trial("LogisticRegression", n, {"C": c}, v, state, 0.1)
     for n, (c, v, state) in enumerate([(0.1, 0.7, "COMPLETE"), (0.5, 0.8, "COMPLETE"), (9.0, 0.6, "PRUNED"), (5.0, float("nan"), "FAILED")])
@@ -143,7 +162,7 @@ def measured() -> dict[tuple[str, int], dict[str, Any]]:
 def catalog(
     tmp_path_factory: pytest.TempPathFactory, measured: dict[tuple[str, int], dict[str, Any]]
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Versions of churn: 1 champion, 2 challenger, 3 of several classes, 4 a number, 5 of which nothing is known."""
+    """Versions of churn: 1 champion, 2 challenger, 3 of several classes, 4 and 6 a number, 5 of which nothing is known."""
     from foretable.registry import promote
     from foretable.udf import connect
     from foretable.warehouse import ensure_catalog
@@ -156,8 +175,16 @@ def catalog(
         added(connection, **{name: getattr(first, name) for name in ("signature", "trials", "evaluations", "curves", "findings")})
         added(connection, weight=2.0, parameters={"C": 9.0}, trials=TRIALS[:3], **measured["classification", 3])
         added(connection, "multiclass", **measured["multiclass", 0])
-        added(connection, "regression", **measured["regression", 0])
+        intervals = Intervals(0.9, 0.0, (500.0,), ((0.0, 0.0), (0.0, 0.25)), ((100.0, 1.5), (0.0, 2.0)))
+        number = {
+            **measured["regression", 0],
+            "baselines": BASELINES,
+            "signature": replace(made("regression").signature, intervals=intervals),
+        }
+        number["evaluations"] = (*number["evaluations"], *COVERED)
+        added(connection, "regression", **number)
         added(connection, evaluations=(), curves=(), findings=(), trials=())
+        added(connection, "regression", weight=2.0, **number)
         promote(connection, "churn", 1, reason="first version, better than chance: it is")
         why = "roc_auc better by 0.0100 [+0.0010, +0.0200] than version 1 on 400 held-out rows; at least 0.05 is asked for"
         promote(connection, "churn", 2, reason=why, alias="challenger")

@@ -12,6 +12,7 @@ from foretable.errors import UsageError
 from foretable.registry import note, promote, tag, version_of
 from foretable.registry.signature import Feature
 from foretable.report import report_page
+from foretable.report.words import interval
 from foretable.train.result import Curve, Evaluation, Finding, Trial
 
 from .conftest import made, read_page
@@ -146,10 +147,42 @@ def test_several_classes(page_of):
 
 def test_numbers(page_of):
     page = read_page(page_of(4))
-    assert page.figures()[:5] == ["calibration", "gain", "tenths", "shares", "time"] and "roc" not in page.figures()
+    drawn = ["calibration", "gain", "beside", "ahead", "tenths", "shares", "ends", "coverage", "time"]
+    assert page.figures()[:9] == drawn and "roc" not in page.figures()
     assert "the number churned" in page.text and "off by" in page.text and "A row is flagged" not in page.text
-    assert sum(row[0].isdigit() and 1 <= int(row[0]) <= 10 for row in page.rows if row[0]) == 10, "tenths"
     assert re.match(r"[\d,]+ \[[\d,]+, [\d,]+\]$", page.row("RMSE")[1]), "thousands, without digits that say nothing"
+
+
+def test_numbers_stand_beside_baselines(page_of):
+    page = read_page(page_of(4))
+    assert page.row("last period")[1:] == ["750.0 [700.0, 800.0]", "0.700 [0.650, 0.750]"]
+    assert page.row("than last period")[1:] == ["12.50 [−3.50, 29.00]", "0.125 [0.062, 0.188]"]
+    assert page.row("than <Oracle(x)>")[1:] == ["262.5 [220.0, 305.0]", "–"]
+
+
+def test_value_is_told_by_tenth_and_in_all(page_of, measured):
+    page = read_page(page_of(4))
+    found = {(e.metric, e.segment): e for e in measured["regression", 0]["evaluations"] if e.split == "test"}
+    tenths = [row for row in page.rows if row[0].isdigit() and int(row[0]) <= 10 and len(row) == 7]
+    assert [row[0] for row in tenths] == [str(n) for n in range(10, 0, -1)]
+    assert tenths[0][5] == tenths[0][6] == interval_of(found["value_share", "decile=10"])
+    assert tenths[-1][6] == "1.000 [1.000, 1.000]"
+    dates = [row for row in page.rows if re.match(r"all|2026-", row[0]) and len(row) == 6 and "sid" in row[5]]
+    assert [row[0] for row in dates] == ["all", "2026-01-01", "2026-02-01", "2026-03-01", "2026-04-01"]
+    assert dates[0][1] == "400" and dates[0][4] == interval_of(found["calibration_ratio", "all"])
+    covered = [row for row in page.rows if len(row) == 4 and row[1:3] == ["400", "0.850 [0.820, 0.875]"]]
+    assert [row[0] for row in covered] == ["2026-01-01", *(str(n) for n in range(10, 0, -1))]
+
+
+def interval_of(found: Evaluation) -> str:
+    return interval(found.value, found.low, found.high)
+
+
+def test_two_numbers_stand_side_by_side(catalog):
+    both = report_page(catalog, version_of(catalog, "churn", 6), version_of(catalog, "churn", 4))
+    page = read_page(both)
+    assert page.figures()[:7] == ["calibration", "gain", "beside", "ahead", "shares", "ends", "coverage"]
+    assert page.text.count("What each reaches, churn@") == 2 and page.text.count("The total, churn@") == 2
 
 
 def test_a_version_of_which_little_is_known(page_of):
