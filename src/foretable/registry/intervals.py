@@ -21,7 +21,7 @@ class Intervals:
     level
         Share of outcomes that they are to hold, 0 to 1.
     least
-        The least outcome that was known: no low end is below it, in the unit of the outcome.
+        The least outcome that was known: no low end is below it but that of a lower prediction; in the unit of the outcome.
     borders
         Ascending predictions: a piece goes up to its border and holds it, the last one has none.
     low, high
