@@ -67,6 +67,7 @@ GROWING = [
 where a tree knows nothing; windows, rates, and the customer beside others of the same tenure do not drift."""
 
 # Poisson's likelihood asks for the right mean and minds large values less than squares do; label and answer are never negative.
+# Both candidates foretell the mean. They are chosen by the absolute error: squares are decided by a handful of great customers.
 # One trial is measured on the validation rows: folds by time, with a gap of the horizon before each, would leave few dates.
 continuous_clv_model = ft.Model(
     "continuous_clv_model",
@@ -89,7 +90,7 @@ continuous_clv_model = ft.Model(
     ],
     split=ft.TimeSplit(),
     folds=1,
-    gate=ft.Gate("rmse"),
+    gate=ft.Gate("mae"),
     intervals=0.9,
     baselines=[
         ft.LastPeriod("spend_last_period"),
