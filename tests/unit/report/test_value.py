@@ -63,6 +63,8 @@ def test_the_best_baseline_is_the_one_that_counts(known):
     said, tone = verdict(gated) or ("", "")
     assert said.startswith("Worse than the means by cell: Spearman") and tone == "bad", "the higher, the better"
     assert "MAE" in said and "Of 2 baselines this is the best." in said
+    lower = (beside("CellMeans(b)", 25.0, 20.0, 30.0, value=99.0), beside("LastPeriod(a)", 5.0, 1.0, 9.0))
+    assert "the last period brought" in (verdict(replace(known, baselines=lower)) or ("", ""))[0], "the lower, the better"
     assert verdict(replace(known, baselines=())) is None
 
 
