@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.errors import ParseError
 from sqlglot.generators.duckdb import DuckDBGenerator
+from sqlglot.tokenizer_core import Token
 
 from foretable.errors import ForetableError
 
 DIALECT = "duckdb"
+_READER = DuckDB()
 _OWN_TYPE = DuckDBGenerator.TRANSFORMS[exp.DataType]
 _OWN_TYPES = {exp.DType.ARRAY, exp.DType.TIME, exp.DType.TIMETZ, exp.DType.TIMESTAMPTZ}
 """What DuckDB writes otherwise; it asks each type whether it is one of them, which takes a sixth of the time of writing a query."""
@@ -56,6 +60,11 @@ class Writer(DuckDB):
         }
 
 
+def as_it_is(text: str) -> Spliced:
+    """A query that is written already, as a tree to put into another."""
+    return Spliced(expressions=[exp.Var(this=text)])
+
+
 def table(name: str) -> exp.Table:
     """The tree of ``layer.table`` or ``file.layer.table``, every part quoted."""
     parts = [exp.to_identifier(part, quoted=True) for part in name.split(".")]
@@ -72,9 +81,18 @@ def render(tree: exp.Expr, *, pretty: bool = False, copy: bool = True) -> str:
     return tree.sql(Writer, pretty=pretty, normalize_functions=False, copy=copy)
 
 
+@lru_cache(maxsize=8)
+def tokens(text: str) -> Sequence[Token]:
+    """The tokens of a text in DuckDB's dialect; several readers ask for those of one text, one after the other."""
+    return tuple(sqlglot.tokenize(text, dialect=DIALECT))
+
+
 def parse(text: str) -> Any:
     """The tree of one statement in DuckDB's dialect."""
-    return sqlglot.parse_one(text, dialect=DIALECT)
+    found = _READER.parser().parse(list(tokens(text)), text)
+    if not found or found[0] is None:
+        raise ParseError(f"no statement was read from {text!r}")
+    return found[0] if len(found) == 1 else exp.Block(expressions=found)
 
 
 def statement(template: str, /, **parts: exp.Expr) -> str:

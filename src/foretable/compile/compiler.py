@@ -22,6 +22,7 @@ from foretable.compile.references import aliases_of, calls, macros_of, models_of
 from foretable.compile.scoring import SCORED_AT, scoring_query
 from foretable.compile.scratch import Scratch
 from foretable.compile.spliced import spliced
+from foretable.compile.unhindered import uncollected
 from foretable.compile.unseen import require_seen
 from foretable.declare.load import place
 from foretable.declare.names import checked, split
@@ -30,7 +31,7 @@ from foretable.declare.resolve import resolving
 from foretable.declare.scoring import ScoringTable
 from foretable.declare.tables import DynamicTable, Label
 from foretable.errors import CycleError, DeclarationError, ForetableError, UnknownName, nearest
-from foretable.sql import render, table
+from foretable.sql import as_it_is, render, table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -56,16 +57,17 @@ def compile_project(project: Project) -> Graph:
         cycle, two functions share a name, or a source has no recorded schema.
     """
     check_names(project)
-    compiler = _Compiler(project)
-    try:
-        for name in sorted(project.tables):
-            compiler.compiled(name)
-    finally:
-        compiler.close()
-    graph = Graph(project, compiler.done, compiler.schemas)
-    check_histories(graph)
-    for model in project.models:
-        check_training(graph, model)
+    with uncollected():
+        compiler = _Compiler(project)
+        try:
+            for name in sorted(project.tables):
+                compiler.compiled(name)
+        finally:
+            compiler.close()
+        graph = Graph(project, compiler.done, compiler.schemas)
+        check_histories(graph)
+        for model in project.models:
+            check_training(graph, model)
     return graph
 
 
@@ -143,19 +145,8 @@ class _Compiler:
         upstream = tuple(tables_of(tree))
         schemas = {name: self._columns(checked(name, where=declared.origin)) for name in upstream}
         tree = deterministic(tree, schemas, self.project.macros)
-        self._scratch.add_calls(calls(render(tree)), self.project.models)
-        try:
-            columns = dict(self._scratch.describe(tree))
-        except duckdb.Error as error:
-            message = str(error).split("\n\nLINE")[0].replace("\n", " ")
-            hint = "mend the declaration; the columns of a table: foretable show TABLE"
-            raise DeclarationError(f"{declared.name}: {message}", where=str(declared.origin), hint=hint) from None
-        _check_key(declared, columns)
-        _check_names(declared, columns)
-        if isinstance(declared, ScoringTable):
-            columns[SCORED_AT] = "TIMESTAMP"  # kept by the engine, not by the query
-        self._scratch.add_table(declared.name, columns)
         text = render(tree)
+        columns = self._bound(declared, text)
         names = reached(text, self.project.macros)
         macros = macros_of(names, self.project.macros)
         own = self.project.macros.keys() | self.project.functions.keys()
@@ -166,7 +157,7 @@ class _Compiler:
         parts = [text, columns, declared.entity.keys if declared.entity else (), declared.kind, code]
         shapes = {name: source.query for name in upstream if (source := self.project.sources.get(name)) is not None and source.query}
         parts += [shapes] if shapes else []
-        return Compiled(
+        compiled = Compiled(
             name=declared.name,
             declared=declared,
             query=tree,
@@ -175,8 +166,27 @@ class _Compiler:
             aliases=aliases_of(names, self.project.models),
             columns=columns,
             fingerprint=hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16],
-            analysis=table_mode(declared, tree, columns, schemas, self.project),
+            analysed=lambda: table_mode(declared, tree, columns, schemas, self.project),
         )
+        if declared.refresh_mode == "INCREMENTAL":
+            _ = compiled.analysis  # what cannot be kept is refused now
+        return compiled
+
+    def _bound(self, declared: DynamicTable, text: str) -> Columns:
+        """The columns of a table, which others may read from now on."""
+        self._scratch.add_calls(calls(text), self.project.models)
+        try:
+            columns = dict(self._scratch.describe(as_it_is(text)))
+        except duckdb.Error as error:
+            message = str(error).split("\n\nLINE")[0].replace("\n", " ")
+            hint = "mend the declaration; the columns of a table: foretable show TABLE"
+            raise DeclarationError(f"{declared.name}: {message}", where=str(declared.origin), hint=hint) from None
+        _check_key(declared, columns)
+        _check_names(declared, columns)
+        if isinstance(declared, ScoringTable):
+            columns[SCORED_AT] = "TIMESTAMP"  # kept by the engine, not by the query
+        self._scratch.add_table(declared.name, columns)
+        return columns
 
     def _tree(self, declared: DynamicTable) -> Any:
         if isinstance(declared, ScoringTable):

@@ -36,10 +36,13 @@ from foretable.compile.deterministic_scope import Schemas, exact, in_order, reso
 from foretable.compile.deterministic_scope import outputs as outputs_of
 from foretable.compile.deterministic_text import ORDER_BY, Text
 from foretable.compile.deterministic_ties import undecided
+from foretable.compile.references import calls
 from foretable.compile.spliced import spliced
 from foretable.declare.project import Macro
 from foretable.sql import Spliced, parse, render
 
+READ = "read"
+"""Marks a tree that is read from its own text, with the names that :func:`foretable.compile.references.calls` finds there."""
 _FRAMES = frozenset(("ROWS", "RANGE", "GROUPS"))
 
 
@@ -67,7 +70,10 @@ def deterministic(query: exp.Query, schemas: Schemas, macros: Mapping[str, Macro
     if not isinstance(query, Spliced):
         tree: Any = parse(completed)
         again = render(tree)
-        if sorted(Text(again).words) == sorted(Text(completed).words) and parse(again) == tree:  # x IS NOT NULL comes back as NOT x IS NULL
+        # x IS NOT NULL comes back as NOT x IS NULL
+        same = again == completed or (sorted(Text(again).words) == sorted(Text(completed).words) and parse(again) == tree)
+        if same:
+            tree.meta[READ] = frozenset(calls(again))
             return cast(exp.Query, tree)
     return spliced(completed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from sqlglot import exp
@@ -178,7 +179,17 @@ def _exact_call(node: Any, select: exp.Select, schemas: Schemas) -> bool:
 def _typed_exact(column: exp.Column) -> bool:
     """Of a column of a base table in a typed tree, whose types are noted on it."""
     kind = column.type
-    return kind is not None and is_exact_type(kind.sql("duckdb"))
+    return kind is not None and is_exact_type(_written(kind))
+
+
+def _written(kind: exp.DataType) -> str:
+    """A type as DuckDB writes it; of one without parts that is looked up."""
+    return _plain(kind.this) if kind.args.keys() <= {"this", "nested"} and not kind.args.get("nested") else kind.sql("duckdb")
+
+
+@cache
+def _plain(kind: exp.DType) -> str:
+    return exp.DataType(this=kind).sql("duckdb")
 
 
 def resolved(column: exp.Column, select: exp.Select, schemas: Schemas) -> list[tuple[exp.Expr, str, bool]] | None:

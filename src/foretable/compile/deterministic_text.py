@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import sqlglot
 from sqlglot.tokenizer_core import TokenType
 
 from foretable.compile.deterministic_facts import AGGREGATES, MARK, WINDOWS
-from foretable.sql import DIALECT
+from foretable.sql import tokens
 
 ORDER_BY = "order_by"
 Key = tuple[tuple[bool, str], ...]
@@ -22,7 +21,7 @@ class Text:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens = sqlglot.tokenize(text, dialect=DIALECT)
+        self.tokens = tokens(text)
         self.words = [token.text.upper() for token in self.tokens]
         self._inserted: dict[int, str] = {}
         self._closing = self._brackets()

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from foretable.declare.project import Macro
-from foretable.sql import DIALECT, parse
+from foretable.sql import parse, tokens
 
 _PREFIX = "foretable_macro_"
 _DEEPEST = 20
@@ -39,11 +38,11 @@ class _Opened:
 
 def apart(text: str, macros: Mapping[str, Macro]) -> str:
     """The text with other names for the project's macros: of some of theirs sqlglot believes that it knows the function."""
-    tokens = sqlglot.tokenize(text, dialect=DIALECT)
+    read = tokens(text)
     parts: list[str] = []
     done = 0
-    for number, (token, following) in enumerate(pairwise(tokens)):
-        after_dot = number > 0 and tokens[number - 1].token_type is TokenType.DOT
+    for number, (token, following) in enumerate(pairwise(read)):
+        after_dot = number > 0 and read[number - 1].token_type is TokenType.DOT
         if token.text.lower() in macros and following.token_type is TokenType.L_PAREN and not after_dot:
             parts += [text[done : token.start], _PREFIX, token.text.lower()]
             done = token.end + 1
@@ -106,33 +105,33 @@ def _bracketed(argument: exp.Expr) -> exp.Expr:
 
 def _opened(macro: Macro, text: str) -> _Opened:
     """Read from its tokens: sqlglot knows no defaults of parameters."""
-    tokens = sqlglot.tokenize(text.rstrip().rstrip(";"), dialect=DIALECT)
-    first = next((number for number, token in enumerate(tokens) if token.token_type is TokenType.L_PAREN), len(tokens))
-    last = _closing(tokens, first)
-    if last + 2 >= len(tokens) or tokens[last + 1].token_type is not TokenType.ALIAS or tokens[last + 2].text.lower() == "table":
+    read = tokens(text.rstrip().rstrip(";"))
+    first = next((number for number, token in enumerate(read) if token.token_type is TokenType.L_PAREN), len(read))
+    last = _closing(read, first)
+    if last + 2 >= len(read) or read[last + 1].token_type is not TokenType.ALIAS or read[last + 2].text.lower() == "table":
         raise Unreadable(f"macro {macro.name} is no single expression", "write CREATE MACRO name(parameters) AS expression")
     try:
-        body = parse(text[tokens[last + 2].start : tokens[-1].end + 1])
-        return _Opened(dict(_parameter(part, text, macro.name) for part in _listed(tokens[first + 1 : last])), body)
+        body = parse(text[read[last + 2].start : read[-1].end + 1])
+        return _Opened(dict(_parameter(part, text, macro.name) for part in _listed(read[first + 1 : last])), body)
     except SqlglotError:
         raise Unreadable(f"macro {macro.name} cannot be read", "write CREATE MACRO name(parameters) AS expression") from None
 
 
-def _parameter(tokens: list[Token], text: str, macro: str) -> tuple[str, exp.Expr | None]:
-    name = tokens[0].text.lower()
-    if len(tokens) == 1:
+def _parameter(given: Sequence[Token], text: str, macro: str) -> tuple[str, exp.Expr | None]:
+    name = given[0].text.lower()
+    if len(given) == 1:
         return name, None
-    if tokens[1].text != ":=":
+    if given[1].text != ":=":
         raise Unreadable(f"macro {macro} declares the type of {name}", "leave it out, or cast inside the macro")
-    default: Any = parse(text[tokens[2].start : tokens[-1].end + 1])
+    default: Any = parse(text[given[2].start : given[-1].end + 1])
     return name, default
 
 
-def _listed(tokens: list[Token]) -> list[list[Token]]:
+def _listed(given: Sequence[Token]) -> list[list[Token]]:
     """Tokens between the commas that stand in no bracket."""
     parts: list[list[Token]] = [[]]
     depth = 0
-    for token in tokens:
+    for token in given:
         depth += (token.text in "([{") - (token.text in ")]}")
         if token.token_type is TokenType.COMMA and not depth:
             parts.append([])
@@ -141,10 +140,10 @@ def _listed(tokens: list[Token]) -> list[list[Token]]:
     return [part for part in parts if part]
 
 
-def _closing(tokens: list[Token], first: int) -> int:
+def _closing(given: Sequence[Token], first: int) -> int:
     depth = 0
-    for number in range(first, len(tokens)):
-        depth += (tokens[number].token_type is TokenType.L_PAREN) - (tokens[number].token_type is TokenType.R_PAREN)
+    for number in range(first, len(given)):
+        depth += (given[number].token_type is TokenType.L_PAREN) - (given[number].token_type is TokenType.R_PAREN)
         if not depth:
             return number
-    return len(tokens)
+    return len(given)

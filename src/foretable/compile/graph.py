@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from foretable.compile.incremental.shape import Analysis
 from foretable.compile.recorded import Columns
+from foretable.compile.unhindered import uncollected
 from foretable.declare.entity import Entity
 from foretable.declare.project import Project
 from foretable.declare.tables import DynamicTable, Label
@@ -22,8 +23,8 @@ class Compiled:
 
     ``upstream`` are the tables and sources it reads, ``models`` those that it calls, ``aliases`` the names of versions
     that its answers change with (``churn`` for the champion, ``churn@challenger``); ``fingerprint``
-    changes exactly when the query, the macros in it, the types or the key change; ``analysis`` tells
-    whether changed keys alone can be recomputed.
+    changes exactly when the query, the macros in it, the types or the key change; ``analysed`` finds
+    out whether changed keys alone can be recomputed.
     """
 
     name: str
@@ -34,12 +35,18 @@ class Compiled:
     aliases: tuple[str, ...]
     columns: Columns
     fingerprint: str
-    analysis: Analysis
+    analysed: Callable[[], Analysis]
 
     @property
     def kind(self) -> str:
         """``feature view``, ``label``, ``scoring table``, ``decision`` or ``table``."""
         return self.declared.kind
+
+    @cached_property
+    def analysis(self) -> Analysis:
+        """Whether changed keys alone can be recomputed, found out when first asked: many commands never do."""
+        with uncollected():
+            return self.analysed()
 
     @property
     def entity(self) -> Entity | None:

@@ -7,12 +7,11 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
 from foretable.declare.project import Macro
-from foretable.sql import DIALECT
+from foretable.sql import tokens
 
 PREDICT = "predict_"
 FUNCTIONS: Mapping[str, tuple[str, str]] = {
@@ -49,20 +48,25 @@ def handed(node: Any) -> str:
 
 def tables_of(tree: exp.Expression) -> list[str]:
     """Tables that a query reads, in order of appearance, those handed to a table macro included."""
-    local = cte_names(tree)
-    rows = {node.alias_or_name.lower() for node in tree.find_all(exp.Table)} | {node.name.lower() for node in tree.find_all(exp.TableAlias)}
-    found: dict[str, None] = {}
+    local: set[str] = set()
+    rows: set[str] = set()
+    found: list[tuple[str, bool]] = []
     for node in tree.walk():
-        name = qualified(node) if isinstance(node, exp.Table) else handed(node)
-        if name and name not in local and (isinstance(node, exp.Table) or name.split(".")[0] not in rows):
-            found[name] = None
-    return list(found)
+        if isinstance(node, exp.Table):
+            rows.add(node.alias_or_name.lower())
+            found.append((qualified(node), True))
+        elif isinstance(node, exp.Column):
+            found.append((handed(node), False))
+        elif isinstance(node, exp.TableAlias):
+            rows.add(node.name.lower())
+        elif isinstance(node, exp.CTE):
+            local.add(node.alias.lower())
+    return list(dict.fromkeys(name for name, sure in found if name and name not in local and (sure or name.split(".")[0] not in rows)))
 
 
 def calls(text: str) -> set[str]:
     """Names before an opening bracket: every function that a query or macro may call, and a few keywords."""
-    tokens = sqlglot.tokenize(text, dialect=DIALECT)
-    return {one.text.lower() for one, two in pairwise(tokens) if two.token_type is TokenType.L_PAREN}
+    return {one.text.lower() for one, two in pairwise(tokens(text)) if two.token_type is TokenType.L_PAREN}
 
 
 def macros_of(names: Iterable[str], macros: Mapping[str, Macro]) -> list[Macro]:

@@ -12,6 +12,7 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from foretable.compile.answers import table_columns
+from foretable.compile.deterministic import READ
 from foretable.compile.expanded import Unreadable, apart, expand_macros
 from foretable.compile.recorded import Columns
 from foretable.compile.references import PREDICT, models_of, qualified, tables_of
@@ -64,9 +65,10 @@ def typed(query: exp.Expr, schemas: Mapping[str, Columns], macros: Mapping[str, 
     Unreadable
         Something in it is not understood well enough to be sure of.
     """
-    tables = [qualified(place) for place in places(query)]
+    tree, tables = _numbered(query)
     try:
-        tree = parse(apart(render(_numbered(query)), macros))
+        if READ not in query.meta or macros.keys() & query.meta[READ]:
+            tree = parse(apart(render(tree, copy=False), macros))
         schema = _recognise(tree, tables, schemas)
         tree = expand_macros(tree, macros)
         _open_scored(tree, models)
@@ -81,16 +83,18 @@ def typed(query: exp.Expr, schemas: Mapping[str, Columns], macros: Mapping[str, 
         ) from None
 
 
-def _numbered(query: exp.Expr) -> exp.Expr:
-    """The query with the tables called by the number of their place: so two files or layers cannot be mixed up."""
+def _numbered(query: exp.Expr) -> tuple[exp.Expr, list[str]]:
+    """The query with the tables called by the number of their place, so two files or layers cannot be mixed up; and their names."""
     copy = query.copy()
-    for number, place in enumerate(places(copy)):
+    found = places(copy)
+    names = [qualified(place) for place in found]
+    for number, place in enumerate(found):
         if not place.args.get("alias") and not place.meta.get(ALIASED) and not place.meta.get(HANDED):
             place.set("alias", exp.TableAlias(this=exp.to_identifier(place.name, quoted=True)))
         place.set("this", exp.to_identifier(f"{PLACE} {number}", quoted=True))
         place.set("db", None)
         place.set("catalog", None)
-    return copy
+    return copy, names
 
 
 def _recognise(tree: exp.Expr, tables: Sequence[str], schemas: Mapping[str, Columns]) -> dict[str, Any]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Container
 from itertools import pairwise
 
-import sqlglot
 from sqlglot.tokenizer_core import Token, TokenType
 
 from foretable.errors import DeclarationError
-from foretable.sql import DIALECT
+from foretable.sql import tokens
 
 _CLOCKS = frozenset({"now", "today", "get_current_timestamp", "transaction_timestamp", "current_localtimestamp", "current_localtime"})
 _BARE_CLOCKS = frozenset({"current_date", "current_timestamp", "current_time", "localtimestamp", "localtime"})
@@ -33,10 +32,10 @@ def require_seen(text: str, own: Container[str], *, where: str) -> None:
     DeclarationError
         Names the function.
     """
-    tokens: list[Token] = sqlglot.tokenize(text, dialect=DIALECT)
-    for number, (token, following) in enumerate(pairwise([*tokens, Token.string("")])):
+    read = tokens(text)
+    for number, (token, following) in enumerate(pairwise([*read, Token.string("")])):
         name = token.text.lower()
-        if name in own or (number and tokens[number - 1].token_type in (TokenType.DOT, TokenType.ALIAS)):
+        if name in own or (number and read[number - 1].token_type in (TokenType.DOT, TokenType.ALIAS)):
             continue
         called = following.token_type is TokenType.L_PAREN
         if (called and name in _CLOCKS) or (name in _BARE_CLOCKS and token.token_type not in (TokenType.IDENTIFIER, TokenType.STRING)):

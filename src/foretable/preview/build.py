@@ -71,7 +71,8 @@ def build(
     trial = _cleaned(connection, graph, compiled)
     require_key(connection, compiled)
     unique = tuple((in_scratch(read) if read in built else read, columns) for read, columns in compiled.analysis.unique)
-    require_determined(connection, replace(compiled, analysis=replace(compiled.analysis, unique=unique)))
+    found = replace(compiled.analysis, unique=unique)
+    require_determined(connection, replace(compiled, analysed=lambda: found))
     with within(connection, SCRATCH):
         write_all(connection, compiled)
     return replace(trial or _checked(connection, graph, compiled), row_count=staged_count(connection))

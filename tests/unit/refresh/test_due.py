@@ -36,7 +36,7 @@ def build(lags: Mapping[str, tuple[str, list[str]]] = LAGS, time_zone: str = "UT
             name: DynamicTable(name=name, sql="SELECT 1", target_lag=lag, own_pace=name in own_pace) for name, (lag, _) in lags.items()
         }
     compiled = {
-        name: Compiled(name, tables[name], parse("SELECT 1"), tuple(made_from), (), (), {}, f"print of {name}", Analysis())
+        name: Compiled(name, tables[name], parse("SELECT 1"), tuple(made_from), (), (), {}, f"print of {name}", Analysis)
         for name, (_, made_from) in lags.items()
     }
     return Graph(Project(Path(), Config(time_zone=time_zone), tables=tables), compiled, {})

@@ -36,6 +36,7 @@ _CURES = {
     exp.Parameter: ("it takes parameters", "write the value"),
     exp.Placeholder: ("it takes parameters", "write the value"),
 }
+_CURED = tuple(_CURES)
 
 
 def check(tree: exp.Expr, own: Collection[str], models: Collection[str]) -> None:
@@ -57,17 +58,18 @@ def check(tree: exp.Expr, own: Collection[str], models: Collection[str]) -> None
         picks = tree.args.get("distinct") is not None and tree.args["distinct"].args.get("on") is not None
         hint = "put DISTINCT ON into a subquery: SELECT * FROM (…)" if picks else "order when you read the table"
         raise Refused("ORDER BY orders all of its rows", hint)
-    if found := {type(node) for node in tree.find_all(*_CURES)}:
+    nodes = list(tree.walk())
+    if found := {type(node) for node in nodes if isinstance(node, _CURED)}:
         raise Refused(*next(cure for kind, cure in _CURES.items() if kind in found))
-    for node in tree.walk():
+    for node in nodes:
         if not isinstance(node, _NODES):
             raise Refused(f"{type(node).__name__} is not understood: {shown(node)}")
         if isinstance(node, exp.Table | exp.Lateral) and not isinstance(node.this, exp.Identifier | exp.Subquery):
             _maker(node)
         _steady(node, own, models)
-
-    for select in tree.find_all(exp.Select):
-        _clauses(select)
+    for node in nodes:
+        if isinstance(node, exp.Select):
+            _clauses(node)
 
 
 def _steady(node: exp.Expr, own: Collection[str], models: Collection[str]) -> None:

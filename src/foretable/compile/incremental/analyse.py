@@ -67,10 +67,12 @@ def analyse(
     try:
         tree = typed(query, schemas, macros, models)
         reads = reads_of(tree, schemas)
-        floors = _floors(tree, schemas, functions, models)
+        trouble = _trouble(tree, functions, models)
+        floors = _floors(tree, schemas) if trouble is None else {}
         if not keys:
             raise Refused("it is about no entity, so nothing says which rows belong together", "declare it with an entity")
-        check(tree, functions.keys(), models.keys())
+        if trouble is not None:
+            raise trouble
         found = _best(tree, [key.lower() for key in keys], keys, schemas, reads)
         looked_at = {table for table, _ in found.unique}  # rows that must be unique are looked at one and all
         return replace(found, floors={name: floor for name, floor in floors.items() if name not in looked_at})
@@ -81,12 +83,18 @@ def analyse(
     return Analysis(reason=reason, hint=hint, effects=tuple(Effect(name, ()) for name in reads), reads=reads, floors=floors)
 
 
-def _floors(
-    tree: exp.Expr, schemas: Mapping[str, Columns], functions: Mapping[str, Function], models: Mapping[str, Model]
-) -> Mapping[str, tuple[str, exp.Expr]]:
-    """The floors of a query, none where something in it is not understood."""
+def _trouble(tree: exp.Expr, functions: Mapping[str, Function], models: Mapping[str, Model]) -> Exception | None:
+    """What forbids to refresh a query by key."""
     try:
         check(tree, functions.keys(), models.keys())
+    except (Refused, *_ODD) as found:
+        return found
+    return None
+
+
+def _floors(tree: exp.Expr, schemas: Mapping[str, Columns]) -> Mapping[str, tuple[str, exp.Expr]]:
+    """The floors of a query, none where something in it is not understood."""
+    try:
         return floors_of(tree, Context(schemas))
     except (Refused, *_ODD):
         return {}
