@@ -126,6 +126,7 @@ class Model:
             self._refuse(f"model {self.name} has no candidates", "add candidates=[ft.LogisticRegression(), …]")
         if not self.features:
             self._refuse(f"model {self.name} has no features", "add features=[your_feature_view]")
+        self._check_types()
         self._name_training_set()
         self._check_words()
         if not self.gate.metric:
@@ -133,6 +134,21 @@ class Model:
         self._check_task()
         self._check_second_label()
         collect(self)
+
+    def _check_types(self) -> None:
+        """What only shows hours later, when it is compared or measured."""
+        if type(self.intervals) not in (float, int, type(None)):
+            self._refuse(f"model {self.name}: intervals={self.intervals!r} is no number", "write: intervals=0.9")
+        if type(self.rows) is not int:
+            self._refuse(f"model {self.name}: rows={self.rows!r} is no whole number", "write: rows=1_000_000")
+        if type(self.training_set) is not str:
+            self._refuse(f"model {self.name}: training_set={self.training_set!r} is no name", f"write {TRAINING}.<name>")
+        listed = isinstance(self.baselines, Sequence) and not isinstance(self.baselines, str)
+        if not listed or not all(isinstance(each, Baseline) for each in self.baselines):
+            self._refuse(f"model {self.name}: baselines={self.baselines!r} is no list of baselines", 'write: [ft.LastPeriod("spend_365d")]')
+        named = [name for each in self.baselines for name in each.columns if not isinstance(name, str) or not name]
+        if named:
+            self._refuse(f"model {self.name}: a baseline reads {named[0]!r}, which names no column", 'write: ft.LastPeriod("spend_365d")')
 
     def _name_training_set(self) -> None:
         name = checked(self.training_set or f"{TRAINING}.{self.name}", where=self.origin)

@@ -95,7 +95,7 @@ class DynamicTable(Rows):
         if catalog or layer in (SYSTEM, "quarantine"):
             whose = "other files are only read" if catalog else f"layer {layer} is foretable's own"
             raise DeclarationError(f"{self.name} cannot be made: {whose}", where=str(self.origin), hint=f"one of {', '.join(LAYERS[1:-1])}")
-        object.__setattr__(self, "tags", tuple(self.tags))
+        self._check_words()
         if self.online and self.entity is None:
             raise DeclarationError(
                 f"{self.name}: online needs an entity", where=str(self.origin), hint="add entity=: rows are looked up by its key"
@@ -117,6 +117,20 @@ class DynamicTable(Rows):
             )
         collect(self)
 
+    def _check_words(self) -> None:
+        """``online="no"`` would be true, and ``tags="clv"`` three tags of one letter."""
+        wrong = [name for name in ("own_pace", "online") if not isinstance(getattr(self, name), bool)]
+        if wrong:
+            self._refuse(f"{wrong[0]}={getattr(self, wrong[0])!r} is neither True nor False", f"write: {wrong[0]}=True")
+        if type(self.owner) is not str:
+            self._refuse(f"owner={self.owner!r} is no text", 'write: owner="growth"; without an owner, leave it out')
+        if isinstance(self.tags, str) or not isinstance(self.tags, Sequence) or not all(isinstance(tag, str) for tag in self.tags):
+            self._refuse(f"tags={self.tags!r} is no list of words", 'write: tags=["clv"]')
+        object.__setattr__(self, "tags", tuple(self.tags))
+
+    def _refuse(self, message: str, hint: str) -> None:
+        raise DeclarationError(f"{self.name}: {message}", where=str(self.origin), hint=hint)
+
     @property
     def kind(self) -> str:
         """What sort of table it is, in words: ``feature view``."""
@@ -133,7 +147,7 @@ class FeatureView(DynamicTable):
     version: int = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.version, int) or self.version < 1:
+        if type(self.version) is not int or self.version < 1:
             raise DeclarationError(f"{self.name}: version={self.version!r} is no version", where=str(self.origin), hint="write: version=2")
         object.__setattr__(self, "name", versioned(self.name, self.version))
         super().__post_init__()

@@ -26,6 +26,12 @@ def left() -> ft.Table:
         ({"threshold": 1.5}, "threshold=1.5 is no probability"),
         ({"threshold": float("nan")}, "threshold=nan is no probability"),
         ({"threshold": ft.Value()}, "without a worth"),
+        ({"rows": 1.5}, "rows=1.5 is no whole number"),
+        ({"training_set": 5}, "training_set=5 is no name"),
+        ({"task": "regression", "intervals": "0.9"}, "intervals='0.9' is no number"),
+        ({"task": "regression", "baselines": "spend"}, "baselines='spend' is no list of baselines"),
+        ({"task": "regression", "baselines": [ft.LastPeriod]}, "is no list of baselines"),
+        ({"task": "regression", "baselines": [ft.CellMeans(["plan"])]}, "which names no column"),  # type: ignore[arg-type]
         ({"threshold": ft.Value(true_positive=1, capacity=0)}, "capacity=0"),
     ],
 )

@@ -42,6 +42,12 @@ def test_every_kind_takes_every_option(kind):
         ({"history": "forever"}, "'forever' is not a length of time", "30 days"),
         ({"history": 90}, "'90' is not a length of time", "30 days"),
         ({"history": "0 days"}, "history is '0 days'", "90 days"),
+        ({"online": "no"}, "online='no' is neither True nor False", "online=True"),
+        ({"own_pace": 1}, "own_pace=1 is neither", "own_pace=True"),
+        ({"owner": None}, "owner=None is no text", "leave it out"),
+        ({"tags": "clv"}, "tags='clv' is no list of words", '["clv"]'),
+        ({"tags": [1]}, "tags=[1] is no list of words", '["clv"]'),
+        ({"version": True}, "version=True is no version", "version=2"),
     ],
 )
 def test_a_wrong_option_is_told_with_file_and_line(options, message, hint):
