@@ -50,6 +50,8 @@ def test_the_sample_is_made_again_in_its_place(call, tmp_path):
         ["clv", "--to", "x.csv"],
         ["clv", "--to", "x", "--truth", "x.csv"],
         ["clv", "--to", "nowhere/x"],
+        ["clv", "--to", "x", "--truth", "x/coldstart_customers.parquet"],
+        ["clv", "--to", "x", "--seed", "-1"],
     ],
     ids=" ".join,
 )

@@ -34,7 +34,7 @@ def simulate(
         ),
     ] = None,
     customers: Annotated[int | None, typer.Option(help="How many.", min=1, show_default="7043, clv 50000, the sample 2500")] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed makes the same data.", show_default="0, the sample 2026")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed makes the same data.", min=0, show_default="0, the sample 2026")] = None,
     truth: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the true hazards or values too, to be kept aside.", show_default=False),
@@ -85,6 +85,8 @@ def _simulate_clv(target: Path, customers: int, seed: int, truth: Path | None) -
 
     if truth is not None and truth.suffix != ".parquet":
         raise UsageError(f"cannot write {truth}", hint="the truth of clv is a .parquet file")
+    if truth is not None and truth.resolve().parent == target.resolve():
+        raise UsageError(f"{truth} lies among the tables", hint="keep the truth aside: name a file in another folder")
     rows: Counter[str] = Counter()
     with ExitStack() as stack:
         listen, write = stack.enter_context(console.progress()), stack.enter_context(worlds_clv.writer(target))
