@@ -83,6 +83,7 @@ def test_get_tells_what_the_table_holds_and_who_is_unknown(call, store, tmp_path
         (["--entity", "customer=x"], 1, "column 'customer_id': 'x' is no BIGINT"),
         (["--entity", "shop=7"], 2, "is not about a shop"),
         (["--entity", "customer"], 2, "names no key"),
+        (["--entity", "customer=7\n8"], 2, "has more than one line"),
         (["--entity", "customer=7", "--feature", "orders_90"], 1, "has no feature 'orders_90'"),
     ],
 )

@@ -179,6 +179,8 @@ def _keys(view: View, given: Sequence[str]) -> Mapping[str, list[str]]:
             raise UsageError(f"--entity {text!r} names no key", hint=f"write --entity {view.entity.name}={'/'.join('1' for _ in columns)}")
         if name.strip().lower() not in known:
             raise UsageError(f"{view} is not about a {name.strip()}", hint=f"write --entity {view.entity.name}=…")
+        if {"\n", "\r"} & set(values):
+            raise UsageError(f"--entity {text!r} has more than one line", hint="write the keys with commas between them")
         for value in next(csv.reader([values], skipinitialspace=True)):
             parts = value.split("/") if len(columns) > 1 else [value]
             if len(parts) != len(columns):
