@@ -1,6 +1,6 @@
 """What a new customer will spend: label, estimator and gate.
 
-Every customer is looked at once, in the weeks after they were observed; the outcome is what they bought in the year from then on.
+Every customer is looked at once, in the week after they were observed; the outcome is what they bought in the year from then on.
 """
 
 import ibis
@@ -43,6 +43,9 @@ WORDS = {
     "days_to_first_purchase": "first purchase after {value} days",
     "first_purchase_amount": "first purchase of {value}",
     "first_purchase_category": "first purchase: {value}",
+    "purchases": "{value} purchases so far",
+    "spent_so_far": "{value} spent so far",
+    "spent_per_day": "{value} spent a day so far",
     "cart_adds_30d": "{value} things put into the cart",
     "cart_adds_per_day": "{value} things a day put into the cart",
     "items_viewed_per_day": "{value} items a day looked at",
@@ -56,6 +59,7 @@ WORDS = {
 }
 
 # The channel enters by what its customers have spent lately, and not by name: what a name stood for years ago misleads.
+# Of the variance powers between 1.3 and 1.8, 1.6 was best on validation rows: a label is 0 or, over a wide range, a sum of purchases.
 # One trial is measured on the validation rows: folds by time, with a gap of a year before each, would leave few rows to learn from.
 coldstart_clv_model = ft.Model(
     "coldstart_clv_model",
@@ -66,9 +70,10 @@ coldstart_clv_model = ft.Model(
     candidates=[
         ft.XGBoost(
             objective="reg:tweedie",
-            n_estimators=ft.between(50, 200),
-            max_depth=ft.between(2, 4),
-            learning_rate=ft.between(0.03, 0.12, log=True),
+            tweedie_variance_power=1.6,
+            n_estimators=ft.between(60, 240),
+            max_depth=ft.between(3, 4),
+            learning_rate=ft.between(0.03, 0.1, log=True),
             min_child_weight=ft.between(10, 500, log=True),
             reg_lambda=ft.between(1, 50, log=True),
             subsample=ft.between(0.6, 0.9),

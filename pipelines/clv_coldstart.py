@@ -57,8 +57,25 @@ def channel_quality() -> ft.Table:
     )
 
 
+def bought_before(t: ft.Table) -> ft.Table:
+    """The rows of ``t``, with what each customer had bought before ``observed_at``.
+
+    A purchase that has not been loaded yet may be known already as the first one.
+    """
+    bought = coldstart_transactions.rows().select("customer_id", "transaction_date", "amount")
+    bought = bought.join(t.select("customer_id", "observed_at"), "customer_id").filter(_.transaction_date < _.observed_at)
+    so_far = bought.group_by("customer_id").agg(purchases=_.count(), spent_so_far=_.amount.sum())
+    t = t.left_join(so_far, "customer_id").drop("customer_id_right")
+    first, amount = t.first_purchase_date.notnull().cast("int64"), t.first_purchase_amount.cast("float64")
+    return t.mutate(
+        purchases=t.purchases.fill_null(first),
+        spent_so_far=ibis.coalesce(t.spent_so_far.cast("float64"), amount, 0.0),
+    )
+
+
 def newcomers(t: ft.Table) -> ft.Table:
     """One row per row of ``t``, which has the columns of ``raw.coldstart_customers``: features, rates per day observed."""
+    t = bought_before(t)
     seconds = t.observed_at.delta(t.signup_date.cast("timestamp"), unit="second")
     t = t.mutate(days_observed=ibis.greatest(seconds / 86_400, 1), bought=t.first_purchase_date.notnull())
     t = t.mutate(**{name: t[name].fill_null(0) for name in COUNTERS})
@@ -74,6 +91,9 @@ def newcomers(t: ft.Table) -> ft.Table:
         days_to_first_purchase=t.days_to_first_purchase,
         first_purchase_amount=t.amount,
         days_since_first_purchase=(t.days_observed - t.days_to_first_purchase),
+        purchases=t.purchases,
+        spent_so_far=t.spent_so_far,
+        spent_per_day=t.spent_so_far / t.days_observed,
     )  # fmt: skip
 
 

@@ -18,9 +18,9 @@ MATURE_DAYS = 90
 """Tenure from which a customer is scored by what they have done, and not by how they came."""
 START, EVERY = "2020-04-01", "3 months"
 """The dates at which established customers are looked at to learn from."""
-COLDSTART_START, COLDSTART_EVERY, COLDSTART_EVERY_DAYS = "2020-09-07", "28 days", 28
-"""The same for new customers: each is looked at once, within four weeks of being observed. The start lies so late that the
-value of the customers before them is known."""
+COLDSTART_START, COLDSTART_EVERY, COLDSTART_EVERY_DAYS = "2019-09-02", "7 days", 7
+"""The same for new customers: each is looked at once, within a week of being observed, as they are scored soon after it. The value
+of the first channels is not known yet then: that a model learns from a third more customers is worth more."""
 EVENTS = {
     "website_visits": "website_visit",
     "email_opens": "email_open",

@@ -87,6 +87,22 @@ def test_4_training_and_scoring_have_the_same_features_and_the_same_words(shop: 
     assert (scored["acquisition_channel"], scored["age_group"], scored["region"]) == ("Paid-Search+", "65+", "Mid-West")
     assert (scored["days_observed"], scored["website_visits_per_day"], scored["made_first_purchase"]) == (20, 4 / 20, True)
     assert (scored["bought_in_first_week"], scored["email_click_rate"], scored["channel_quality"]) == (True, 0.5, None)
+    assert (scored["purchases"], scored["spent_so_far"]) == (1, 19.90)  # the first purchase is known before it has been loaded
+
+
+def test_4_what_was_bought_once_the_customer_had_been_observed_is_no_feature(shop: Make) -> None:
+    def row(who: int) -> tuple:
+        return (who, "2025-12-01", "c", "s", "d", None, None, "a", None, None, None, None, 0, 0, 0, 0, 0, "2025-12-11 00:00")
+
+    bought = [(1, 1, "2025-12-02 10:00", 10), (2, 1, "2025-12-10 23:59:59", 20.5), (3, 1, "2025-12-11 00:00", 99), (4, 2, "2025-12-20", 9)]
+    world = shop(coldstart_customers=[row(1)], coldstart_customers_staging=[row(2)], coldstart_transactions=bought)
+    for name in ("customer", "staging"):
+        found = world.at(f"features.coldstart_{name}_features", "2026-01-01")
+        expected = {1: (2, 30.5, 3.05), 2: (0, 0, 0)}
+        assert {who: (one["purchases"], one["spent_so_far"], one["spent_per_day"]) for who, one in found.items()} == {
+            who: expected[who] for who in found
+        }
+        assert 2 in found
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -41,131 +41,45 @@
 --   days_to_first_purchase     INTEGER
 --   first_purchase_amount      DOUBLE
 --   days_since_first_purchase  DOUBLE
+--   purchases                  BIGINT
+--   spent_so_far               DOUBLE
+--   spent_per_day              DOUBLE
 --
--- Reads    features.coldstart_channel_quality, raw.coldstart_customers, raw.coldstart_customers_staging
-SELECT
-  "t17"."customer_id",
-  "t17"."acquisition_channel",
-  "t17"."acquisition_source",
-  "t17"."device_type",
-  "t17"."age_group",
-  "t17"."region",
-  "t17"."area_type",
-  "t17"."channel_quality",
-  "t17"."days_observed",
-  "t17"."bought" AS "made_first_purchase",
-  "t17"."bought" AND COALESCE("t17"."days_to_first_purchase" <= 7, FALSE) AS "bought_in_first_week",
-  "t17"."website_visits_30d" > 0 AS "visited_website",
-  "t17"."email_opens_30d" > 0 AS "opened_email",
-  "t17"."email_clicks_30d" > 0 AS "clicked_email",
-  "t17"."cart_adds_30d" > 0 AS "added_to_cart",
-  (
-    "t17"."cart_adds_30d" > 0
-  ) AND NOT (
-    "t17"."bought"
-  ) AS "cart_without_purchase",
-  "t17"."website_visits_30d",
-  "t17"."email_opens_30d",
-  "t17"."email_clicks_30d",
-  "t17"."items_viewed_30d",
-  "t17"."cart_adds_30d",
-  "t17"."website_visits_30d" / "t17"."days_observed" AS "website_visits_per_day",
-  "t17"."email_opens_30d" / "t17"."days_observed" AS "email_opens_per_day",
-  "t17"."email_clicks_30d" / "t17"."days_observed" AS "email_clicks_per_day",
-  "t17"."items_viewed_30d" / "t17"."days_observed" AS "items_viewed_per_day",
-  "t17"."cart_adds_30d" / "t17"."days_observed" AS "cart_adds_per_day",
-  "t17"."website_visits_30d" / NULLIF(
-    "t17"."website_visits_30d" + "t17"."email_opens_30d" + "t17"."items_viewed_30d" + "t17"."cart_adds_30d",
-    0
-  ) AS "website_visits_share",
-  "t17"."email_opens_30d" / NULLIF(
-    "t17"."website_visits_30d" + "t17"."email_opens_30d" + "t17"."items_viewed_30d" + "t17"."cart_adds_30d",
-    0
-  ) AS "email_opens_share",
-  "t17"."items_viewed_30d" / NULLIF(
-    "t17"."website_visits_30d" + "t17"."email_opens_30d" + "t17"."items_viewed_30d" + "t17"."cart_adds_30d",
-    0
-  ) AS "items_viewed_share",
-  "t17"."cart_adds_30d" / NULLIF(
-    "t17"."website_visits_30d" + "t17"."email_opens_30d" + "t17"."items_viewed_30d" + "t17"."cart_adds_30d",
-    0
-  ) AS "cart_adds_share",
-  (
-    "t17"."website_visits_30d" + "t17"."email_opens_30d" + "t17"."items_viewed_30d" + "t17"."cart_adds_30d"
-  ) / "t17"."days_observed" AS "actions_per_day",
-  "t17"."engagement_score",
-  "t17"."engagement_score" / "t17"."days_observed" AS "engagement_per_day",
-  "t17"."email_clicks_30d" / NULLIF("t17"."email_opens_30d", 0) AS "email_click_rate",
-  "t17"."cart_adds_30d" / NULLIF("t17"."items_viewed_30d", 0) AS "cart_per_view",
-  COALESCE("t17"."first_purchase_category", 'none') AS "first_purchase_category",
-  "t17"."days_to_first_purchase",
-  "t17"."amount" AS "first_purchase_amount",
-  "t17"."days_observed" - "t17"."days_to_first_purchase" AS "days_since_first_purchase"
-FROM (
+-- Reads    features.coldstart_channel_quality, raw.coldstart_customers, raw.coldstart_customers_staging, raw.coldstart_transactions
+WITH "t17" AS (
   SELECT
-    "t16".*
-    EXCLUDE ("acquisition_channel_right")
+    *
   FROM (
     SELECT
-      "t15"."customer_id",
-      "t15"."signup_date",
-      "t15"."acquisition_channel",
-      "t15"."acquisition_source",
-      "t15"."device_type",
-      "t15"."age_group",
-      "t15"."region",
-      "t15"."area_type",
-      "t15"."days_to_first_purchase",
-      "t15"."first_purchase_date",
-      "t15"."first_purchase_amount",
-      "t15"."first_purchase_category",
-      "t15"."website_visits_30d",
-      "t15"."email_opens_30d",
-      "t15"."email_clicks_30d",
-      "t15"."items_viewed_30d",
-      "t15"."cart_adds_30d",
-      "t15"."observed_at",
-      "t15"."days_observed",
-      "t15"."bought",
-      "t15"."engagement_score",
-      "t15"."amount",
-      "t4"."acquisition_channel" AS "acquisition_channel_right",
-      "t4"."channel_quality"
+      "t9"."customer_id",
+      "t9"."signup_date",
+      "t9"."acquisition_channel",
+      "t9"."acquisition_source",
+      "t9"."device_type",
+      "t9"."age_group",
+      "t9"."region",
+      "t9"."area_type",
+      "t9"."days_to_first_purchase",
+      "t9"."first_purchase_date",
+      "t9"."first_purchase_amount",
+      "t9"."first_purchase_category",
+      "t9"."website_visits_30d",
+      "t9"."email_opens_30d",
+      "t9"."email_clicks_30d",
+      "t9"."items_viewed_30d",
+      "t9"."cart_adds_30d",
+      "t9"."observed_at"
     FROM (
       SELECT
-        "t13"."customer_id",
-        "t13"."signup_date",
-        "t13"."acquisition_channel",
-        "t13"."acquisition_source",
-        "t13"."device_type",
-        "t13"."age_group",
-        "t13"."region",
-        "t13"."area_type",
-        "t13"."days_to_first_purchase",
-        "t13"."first_purchase_date",
-        "t13"."first_purchase_amount",
-        "t13"."first_purchase_category",
-        COALESCE("t13"."website_visits_30d", 0) AS "website_visits_30d",
-        COALESCE("t13"."email_opens_30d", 0) AS "email_opens_30d",
-        COALESCE("t13"."email_clicks_30d", 0) AS "email_clicks_30d",
-        COALESCE("t13"."items_viewed_30d", 0) AS "items_viewed_30d",
-        COALESCE("t13"."cart_adds_30d", 0) AS "cart_adds_30d",
-        "t13"."observed_at",
-        GREATEST(
-          DATE_DIFF('SECOND', CAST("t13"."signup_date" AS TIMESTAMP), "t13"."observed_at") / 86400,
-          1
-        ) AS "days_observed",
-        NOT "t13"."first_purchase_date" IS NULL AS "bought",
-        COALESCE("t13"."website_visits_30d", 0) + (
-          COALESCE("t13"."email_opens_30d", 0) * 1
-        ) + (
-          COALESCE("t13"."email_clicks_30d", 0) * 3
-        ) + (
-          COALESCE("t13"."items_viewed_30d", 0) * 2
-        ) + (
-          COALESCE("t13"."cart_adds_30d", 0) * 5
-        ) AS "engagement_score",
-        CAST("t13"."first_purchase_amount" AS DOUBLE) AS "amount"
+        *
+      FROM "raw"."coldstart_customers" AS "t1"
+      WHERE
+        "t1"."observed_at" < as_of()
+    ) AS "t9"
+    ANTI JOIN (
+      SELECT
+        "t13".*
+        EXCLUDE ("place")
       FROM (
         SELECT
           *
@@ -188,115 +102,287 @@ FROM (
             "t7"."email_clicks_30d",
             "t7"."items_viewed_30d",
             "t7"."cart_adds_30d",
-            "t7"."observed_at"
+            "t7"."observed_at",
+            ROW_NUMBER() OVER (
+              PARTITION BY "t7"."customer_id"
+              ORDER BY "t7"."observed_at" DESC, "t7"."signup_date", "t7"."acquisition_channel", "t7"."acquisition_source", "t7"."device_type", "t7"."age_group", "t7"."region", "t7"."area_type", "t7"."days_to_first_purchase", "t7"."first_purchase_date", "t7"."first_purchase_amount", "t7"."first_purchase_category", "t7"."website_visits_30d", "t7"."email_opens_30d", "t7"."email_clicks_30d", "t7"."items_viewed_30d", "t7"."cart_adds_30d"
+              ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+            ) - 1 AS "place"
           FROM (
             SELECT
               *
-            FROM "raw"."coldstart_customers" AS "t1"
+            FROM "raw"."coldstart_customers_staging" AS "t2"
             WHERE
-              "t1"."observed_at" < as_of()
+              "t2"."observed_at" < as_of()
           ) AS "t7"
-          ANTI JOIN (
+        ) AS "t12"
+        WHERE
+          "t12"."place" = 0
+      ) AS "t13"
+    ) AS "t15"
+      ON "t9"."customer_id" = "t15"."customer_id"
+  ) AS "t16"
+  UNION ALL
+  SELECT
+    *
+  FROM (
+    SELECT
+      "t13".*
+      EXCLUDE ("place")
+    FROM (
+      SELECT
+        *
+      FROM (
+        SELECT
+          "t7"."customer_id",
+          "t7"."signup_date",
+          "t7"."acquisition_channel",
+          "t7"."acquisition_source",
+          "t7"."device_type",
+          "t7"."age_group",
+          "t7"."region",
+          "t7"."area_type",
+          "t7"."days_to_first_purchase",
+          "t7"."first_purchase_date",
+          "t7"."first_purchase_amount",
+          "t7"."first_purchase_category",
+          "t7"."website_visits_30d",
+          "t7"."email_opens_30d",
+          "t7"."email_clicks_30d",
+          "t7"."items_viewed_30d",
+          "t7"."cart_adds_30d",
+          "t7"."observed_at",
+          ROW_NUMBER() OVER (
+            PARTITION BY "t7"."customer_id"
+            ORDER BY "t7"."observed_at" DESC, "t7"."signup_date", "t7"."acquisition_channel", "t7"."acquisition_source", "t7"."device_type", "t7"."age_group", "t7"."region", "t7"."area_type", "t7"."days_to_first_purchase", "t7"."first_purchase_date", "t7"."first_purchase_amount", "t7"."first_purchase_category", "t7"."website_visits_30d", "t7"."email_opens_30d", "t7"."email_clicks_30d", "t7"."items_viewed_30d", "t7"."cart_adds_30d"
+            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+          ) - 1 AS "place"
+        FROM (
+          SELECT
+            *
+          FROM "raw"."coldstart_customers_staging" AS "t2"
+          WHERE
+            "t2"."observed_at" < as_of()
+        ) AS "t7"
+      ) AS "t12"
+      WHERE
+        "t12"."place" = 0
+    ) AS "t13"
+  ) AS "t14"
+)
+SELECT
+  "t31"."customer_id",
+  "t31"."acquisition_channel",
+  "t31"."acquisition_source",
+  "t31"."device_type",
+  "t31"."age_group",
+  "t31"."region",
+  "t31"."area_type",
+  "t31"."channel_quality",
+  "t31"."days_observed",
+  "t31"."bought" AS "made_first_purchase",
+  "t31"."bought" AND COALESCE("t31"."days_to_first_purchase" <= 7, FALSE) AS "bought_in_first_week",
+  "t31"."website_visits_30d" > 0 AS "visited_website",
+  "t31"."email_opens_30d" > 0 AS "opened_email",
+  "t31"."email_clicks_30d" > 0 AS "clicked_email",
+  "t31"."cart_adds_30d" > 0 AS "added_to_cart",
+  (
+    "t31"."cart_adds_30d" > 0
+  ) AND NOT (
+    "t31"."bought"
+  ) AS "cart_without_purchase",
+  "t31"."website_visits_30d",
+  "t31"."email_opens_30d",
+  "t31"."email_clicks_30d",
+  "t31"."items_viewed_30d",
+  "t31"."cart_adds_30d",
+  "t31"."website_visits_30d" / "t31"."days_observed" AS "website_visits_per_day",
+  "t31"."email_opens_30d" / "t31"."days_observed" AS "email_opens_per_day",
+  "t31"."email_clicks_30d" / "t31"."days_observed" AS "email_clicks_per_day",
+  "t31"."items_viewed_30d" / "t31"."days_observed" AS "items_viewed_per_day",
+  "t31"."cart_adds_30d" / "t31"."days_observed" AS "cart_adds_per_day",
+  "t31"."website_visits_30d" / NULLIF(
+    "t31"."website_visits_30d" + "t31"."email_opens_30d" + "t31"."items_viewed_30d" + "t31"."cart_adds_30d",
+    0
+  ) AS "website_visits_share",
+  "t31"."email_opens_30d" / NULLIF(
+    "t31"."website_visits_30d" + "t31"."email_opens_30d" + "t31"."items_viewed_30d" + "t31"."cart_adds_30d",
+    0
+  ) AS "email_opens_share",
+  "t31"."items_viewed_30d" / NULLIF(
+    "t31"."website_visits_30d" + "t31"."email_opens_30d" + "t31"."items_viewed_30d" + "t31"."cart_adds_30d",
+    0
+  ) AS "items_viewed_share",
+  "t31"."cart_adds_30d" / NULLIF(
+    "t31"."website_visits_30d" + "t31"."email_opens_30d" + "t31"."items_viewed_30d" + "t31"."cart_adds_30d",
+    0
+  ) AS "cart_adds_share",
+  (
+    "t31"."website_visits_30d" + "t31"."email_opens_30d" + "t31"."items_viewed_30d" + "t31"."cart_adds_30d"
+  ) / "t31"."days_observed" AS "actions_per_day",
+  "t31"."engagement_score",
+  "t31"."engagement_score" / "t31"."days_observed" AS "engagement_per_day",
+  "t31"."email_clicks_30d" / NULLIF("t31"."email_opens_30d", 0) AS "email_click_rate",
+  "t31"."cart_adds_30d" / NULLIF("t31"."items_viewed_30d", 0) AS "cart_per_view",
+  COALESCE("t31"."first_purchase_category", 'none') AS "first_purchase_category",
+  "t31"."days_to_first_purchase",
+  "t31"."amount" AS "first_purchase_amount",
+  "t31"."days_observed" - "t31"."days_to_first_purchase" AS "days_since_first_purchase",
+  "t31"."purchases",
+  "t31"."spent_so_far",
+  "t31"."spent_so_far" / "t31"."days_observed" AS "spent_per_day"
+FROM (
+  SELECT
+    "t30".*
+    EXCLUDE ("acquisition_channel_right")
+  FROM (
+    SELECT
+      "t29"."customer_id",
+      "t29"."signup_date",
+      "t29"."acquisition_channel",
+      "t29"."acquisition_source",
+      "t29"."device_type",
+      "t29"."age_group",
+      "t29"."region",
+      "t29"."area_type",
+      "t29"."days_to_first_purchase",
+      "t29"."first_purchase_date",
+      "t29"."first_purchase_amount",
+      "t29"."first_purchase_category",
+      "t29"."website_visits_30d",
+      "t29"."email_opens_30d",
+      "t29"."email_clicks_30d",
+      "t29"."items_viewed_30d",
+      "t29"."cart_adds_30d",
+      "t29"."observed_at",
+      "t29"."purchases",
+      "t29"."spent_so_far",
+      "t29"."days_observed",
+      "t29"."bought",
+      "t29"."engagement_score",
+      "t29"."amount",
+      "t5"."acquisition_channel" AS "acquisition_channel_right",
+      "t5"."channel_quality"
+    FROM (
+      SELECT
+        "t27"."customer_id",
+        "t27"."signup_date",
+        "t27"."acquisition_channel",
+        "t27"."acquisition_source",
+        "t27"."device_type",
+        "t27"."age_group",
+        "t27"."region",
+        "t27"."area_type",
+        "t27"."days_to_first_purchase",
+        "t27"."first_purchase_date",
+        "t27"."first_purchase_amount",
+        "t27"."first_purchase_category",
+        COALESCE("t27"."website_visits_30d", 0) AS "website_visits_30d",
+        COALESCE("t27"."email_opens_30d", 0) AS "email_opens_30d",
+        COALESCE("t27"."email_clicks_30d", 0) AS "email_clicks_30d",
+        COALESCE("t27"."items_viewed_30d", 0) AS "items_viewed_30d",
+        COALESCE("t27"."cart_adds_30d", 0) AS "cart_adds_30d",
+        "t27"."observed_at",
+        COALESCE("t27"."purchases", CAST(NOT "t27"."first_purchase_date" IS NULL AS BIGINT)) AS "purchases",
+        COALESCE(
+          CAST("t27"."spent_so_far" AS DOUBLE),
+          CAST("t27"."first_purchase_amount" AS DOUBLE),
+          0.0
+        ) AS "spent_so_far",
+        GREATEST(
+          DATE_DIFF('SECOND', CAST("t27"."signup_date" AS TIMESTAMP), "t27"."observed_at") / 86400,
+          1
+        ) AS "days_observed",
+        NOT "t27"."first_purchase_date" IS NULL AS "bought",
+        COALESCE("t27"."website_visits_30d", 0) + (
+          COALESCE("t27"."email_opens_30d", 0) * 1
+        ) + (
+          COALESCE("t27"."email_clicks_30d", 0) * 3
+        ) + (
+          COALESCE("t27"."items_viewed_30d", 0) * 2
+        ) + (
+          COALESCE("t27"."cart_adds_30d", 0) * 5
+        ) AS "engagement_score",
+        CAST("t27"."first_purchase_amount" AS DOUBLE) AS "amount"
+      FROM (
+        SELECT
+          "t26".*
+          EXCLUDE ("customer_id_right")
+        FROM (
+          SELECT
+            "t19"."customer_id",
+            "t19"."signup_date",
+            "t19"."acquisition_channel",
+            "t19"."acquisition_source",
+            "t19"."device_type",
+            "t19"."age_group",
+            "t19"."region",
+            "t19"."area_type",
+            "t19"."days_to_first_purchase",
+            "t19"."first_purchase_date",
+            "t19"."first_purchase_amount",
+            "t19"."first_purchase_category",
+            "t19"."website_visits_30d",
+            "t19"."email_opens_30d",
+            "t19"."email_clicks_30d",
+            "t19"."items_viewed_30d",
+            "t19"."cart_adds_30d",
+            "t19"."observed_at",
+            "t25"."customer_id" AS "customer_id_right",
+            "t25"."purchases",
+            "t25"."spent_so_far"
+          FROM "t17" AS "t19"
+          LEFT OUTER JOIN (
             SELECT
-              "t9".*
-              EXCLUDE ("place")
+              "t23"."customer_id",
+              COUNT(*) AS "purchases",
+              SUM("t23"."amount") AS "spent_so_far"
             FROM (
               SELECT
                 *
               FROM (
                 SELECT
-                  "t6"."customer_id",
-                  "t6"."signup_date",
-                  "t6"."acquisition_channel",
-                  "t6"."acquisition_source",
-                  "t6"."device_type",
-                  "t6"."age_group",
-                  "t6"."region",
-                  "t6"."area_type",
-                  "t6"."days_to_first_purchase",
-                  "t6"."first_purchase_date",
-                  "t6"."first_purchase_amount",
-                  "t6"."first_purchase_category",
-                  "t6"."website_visits_30d",
-                  "t6"."email_opens_30d",
-                  "t6"."email_clicks_30d",
-                  "t6"."items_viewed_30d",
-                  "t6"."cart_adds_30d",
-                  "t6"."observed_at",
-                  ROW_NUMBER() OVER (
-                    PARTITION BY "t6"."customer_id"
-                    ORDER BY "t6"."observed_at" DESC, "t6"."signup_date", "t6"."acquisition_channel", "t6"."acquisition_source", "t6"."device_type", "t6"."age_group", "t6"."region", "t6"."area_type", "t6"."days_to_first_purchase", "t6"."first_purchase_date", "t6"."first_purchase_amount", "t6"."first_purchase_category", "t6"."website_visits_30d", "t6"."email_opens_30d", "t6"."email_clicks_30d", "t6"."items_viewed_30d", "t6"."cart_adds_30d"
-                    ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-                  ) - 1 AS "place"
+                  "t11"."customer_id",
+                  "t11"."transaction_date",
+                  "t11"."amount",
+                  "t21"."observed_at"
                 FROM (
                   SELECT
-                    *
-                  FROM "raw"."coldstart_customers_staging" AS "t2"
-                  WHERE
-                    "t2"."observed_at" < as_of()
-                ) AS "t6"
-              ) AS "t8"
+                    "t8"."customer_id",
+                    "t8"."transaction_date",
+                    "t8"."amount"
+                  FROM (
+                    SELECT
+                      *
+                    FROM "raw"."coldstart_transactions" AS "t3"
+                    WHERE
+                      "t3"."transaction_date" < as_of()
+                  ) AS "t8"
+                ) AS "t11"
+                INNER JOIN (
+                  SELECT
+                    "t18"."customer_id",
+                    "t18"."observed_at"
+                  FROM "t17" AS "t18"
+                ) AS "t21"
+                  ON "t11"."customer_id" = "t21"."customer_id"
+              ) AS "t22"
               WHERE
-                "t8"."place" = 0
-            ) AS "t9"
-          ) AS "t11"
-            ON "t7"."customer_id" = "t11"."customer_id"
-        ) AS "t12"
-        UNION ALL
-        SELECT
-          *
-        FROM (
-          SELECT
-            "t9".*
-            EXCLUDE ("place")
-          FROM (
-            SELECT
-              *
-            FROM (
-              SELECT
-                "t6"."customer_id",
-                "t6"."signup_date",
-                "t6"."acquisition_channel",
-                "t6"."acquisition_source",
-                "t6"."device_type",
-                "t6"."age_group",
-                "t6"."region",
-                "t6"."area_type",
-                "t6"."days_to_first_purchase",
-                "t6"."first_purchase_date",
-                "t6"."first_purchase_amount",
-                "t6"."first_purchase_category",
-                "t6"."website_visits_30d",
-                "t6"."email_opens_30d",
-                "t6"."email_clicks_30d",
-                "t6"."items_viewed_30d",
-                "t6"."cart_adds_30d",
-                "t6"."observed_at",
-                ROW_NUMBER() OVER (
-                  PARTITION BY "t6"."customer_id"
-                  ORDER BY "t6"."observed_at" DESC, "t6"."signup_date", "t6"."acquisition_channel", "t6"."acquisition_source", "t6"."device_type", "t6"."age_group", "t6"."region", "t6"."area_type", "t6"."days_to_first_purchase", "t6"."first_purchase_date", "t6"."first_purchase_amount", "t6"."first_purchase_category", "t6"."website_visits_30d", "t6"."email_opens_30d", "t6"."email_clicks_30d", "t6"."items_viewed_30d", "t6"."cart_adds_30d"
-                  ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-                ) - 1 AS "place"
-              FROM (
-                SELECT
-                  *
-                FROM "raw"."coldstart_customers_staging" AS "t2"
-                WHERE
-                  "t2"."observed_at" < as_of()
-              ) AS "t6"
-            ) AS "t8"
-            WHERE
-              "t8"."place" = 0
-          ) AS "t9"
-        ) AS "t10"
-      ) AS "t13"
-    ) AS "t15"
+                "t22"."transaction_date" < "t22"."observed_at"
+            ) AS "t23"
+            GROUP BY
+              1
+          ) AS "t25"
+            ON "t19"."customer_id" = "t25"."customer_id"
+        ) AS "t26"
+      ) AS "t27"
+    ) AS "t29"
     LEFT OUTER JOIN (
       SELECT
         "t0"."acquisition_channel",
         "t0"."channel_quality"
       FROM "features"."coldstart_channel_quality" AS "t0"
-    ) AS "t4"
-      ON "t15"."acquisition_channel" = "t4"."acquisition_channel"
-  ) AS "t16"
-) AS "t17";
+    ) AS "t5"
+      ON "t29"."acquisition_channel" = "t5"."acquisition_channel"
+  ) AS "t30"
+) AS "t31";

@@ -52,7 +52,7 @@ FROM (
           ) AS "t4"
           WHERE
             "t4"."observed_at" >= (
-              as_of() - INTERVAL '28' DAY
+              as_of() - INTERVAL '7' DAY
             )
             AND "t4"."observed_at" < as_of()
         ) AS "t10"
@@ -100,7 +100,7 @@ FROM (
                 ) AS "t5"
                 WHERE
                   "t5"."observed_at" >= (
-                    as_of() - INTERVAL '28' DAY
+                    as_of() - INTERVAL '7' DAY
                   )
                   AND "t5"."observed_at" < as_of()
               ) AS "t8"
@@ -158,7 +158,7 @@ FROM (
               ) AS "t5"
               WHERE
                 "t5"."observed_at" >= (
-                  as_of() - INTERVAL '28' DAY
+                  as_of() - INTERVAL '7' DAY
                 )
                 AND "t5"."observed_at" < as_of()
             ) AS "t8"
