@@ -34,8 +34,7 @@ OLDEST = "third year or later"
 NEW_DAYS = 180
 """Tenure, in days, up to which an established customer counts as new."""
 PRIOR_DAYS, PRIOR_PURCHASES = 180, 2
-"""How many days, and how many purchases, of the average customer a customer's own are mixed with: one purchase in a hundred
-days is no habit yet."""
+"""How many days, and purchases, of the average customer a customer's own are mixed with: one purchase is no habit yet."""
 
 # By the minute: cut to the hour, what happened at its start would be seen two hours later, and not one.
 OPTIONS = {"entity": customer, "target_lag": "1 day", "grain": "minute", "owner": "crm", "tags": ("clv",)}

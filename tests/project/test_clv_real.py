@@ -24,6 +24,7 @@ SUMMARY = DATA / "cdnow" / "cdnow_customers_summary.csv"
 RETAIL = DATA / "online_retail" / "online_retail.parquet"
 CONTENT = ("pipelines/clv_arrivals.py", "pipelines/clv_continuous.py", "pipelines/clv_schemas.py", "models/continuous_clv_model.py")
 LAST = "LastPeriod(spend_last_period)"
+CHAMPION = "version = (SELECT champion FROM foretable.models)"
 Mapped = Callable[..., Session]
 Beside = dict[tuple[str, str], tuple[float, float, float, float, float]]
 
@@ -104,13 +105,15 @@ BG_NBD = "BuyTillYouDie(repeat_purchases, repeat_span_days, purchase_age_days, r
 
 def beside(session: Session) -> Beside:
     """Per baseline and metric: its value, and by how much the model is better, with the interval of that."""
-    rows = session.rows("SELECT baseline, metric, value, difference, difference_low, difference_high FROM foretable.baselines")[1]
+    rows = session.rows(f"""
+        SELECT baseline, metric, value, difference, difference_low, difference_high FROM foretable.baselines WHERE {CHAMPION}
+    """)[1]
     return {(name, metric): tuple(figures) for name, metric, *figures in rows}
 
 
 def own(session: Session, metric: str) -> tuple[float, float, float]:
     """Value and interval on the test rows."""
-    query = "SELECT value, low, high FROM foretable.evaluations WHERE split = 'test' AND segment = 'all' AND metric = ?"
+    query = f"SELECT value, low, high FROM foretable.evaluations WHERE {CHAMPION} AND split = 'test' AND segment = 'all' AND metric = ?"
     (found,) = session.rows(query, [metric])[1]
     return found
 
@@ -172,7 +175,7 @@ LATEST = f"WHERE as_of = (SELECT max(as_of) FROM {TRAINING})"
 
 def told_of(session: Session) -> str:
     """How loud the finding about baselines is."""
-    (found,) = session.rows("SELECT severity FROM foretable.findings WHERE \"check\" = 'baseline' ORDER BY version DESC LIMIT 1")[1]
+    (found,) = session.rows(f"SELECT severity FROM foretable.findings WHERE {CHAMPION} AND \"check\" = 'baseline'")[1]
     return str(found[0])
 
 
