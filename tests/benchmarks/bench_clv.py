@@ -58,7 +58,6 @@ def _steps(root: Path, scale: int) -> list[Line]:
     lines: list[Line] = [{"name": "foretable simulate clv", **simulated, "note": f"{rows}; and as many customers of the cold start"}]
     built = took(root, "features")
     lines.append({"name": "features, first wave", **built})
-    lines.append({"name": "features, bare queries", **took(root, "bare")})
     trained = took(root, "train")
     lines.append({"name": "training set", **trained["set"]})
     lines.append({"name": "training, the rest", "peak": trained["peak"], **trained["rest"]})
@@ -77,12 +76,13 @@ def _steps(root: Path, scale: int) -> list[Line]:
         lines.append({"name": f"refresh: {name}", **took(root, step, customers)})
         if step == "hourly":
             lines.append({"name": "online copy of 1%", **took(root, "online")})
+    lines.insert(2, {"name": "features, bare queries", **took(root, "bare")})
     return lines
 
 
 def _rivals(root: Path) -> list[Line]:
     took(root, "export")
-    taken: dict[str, list[Line]] = {"sql": [], "polars": [], "pandas": []}
+    taken: dict[str, list[Line]] = {"sql": [], "polars": [], "pandas": [], "pandas_by_arrow": []}
     for _ in range(ROUNDS):
         for way, times in taken.items():
             times.append(took(root, way))
@@ -90,7 +90,11 @@ def _rivals(root: Path) -> list[Line]:
                 require_equal(root, way)
     best = {way: {key: min(one[key] for one in times) for key in ("cpu", "wall", "peak")} for way, times in taken.items()}
     lines: list[Line] = [{"name": "features from Parquet: the query", **best["sql"], "note": "one query, into a table in memory"}]
-    for way, name, aim in (("polars", "Polars", 1.0), ("pandas", "pandas", 3.0)):
+    for way, name, aim in (
+        ("polars", "Polars", 1.0),
+        ("pandas", "pandas", 3.0),
+        ("pandas_by_arrow", "pandas, files read by pyarrow", None),
+    ):
         ratios = {"cpu_ratio": best[way]["cpu"] / best["sql"]["cpu"], "ratio": best[way]["wall"] / best["sql"]["wall"]}
         lines.append({"name": f"features from Parquet: {name}", **best[way], **ratios, "aim": aim, "note": "equal to 1e-9"})
     return lines

@@ -241,13 +241,18 @@ class Steps:
             connection.execute(f"COPY found TO '{self.root / 'sql.parquet'}'")
         return found
 
-    def pandas(self) -> Took:
+    def pandas(self, *, by_arrow: bool = False) -> Took:
         """The same in pandas, into a frame."""
         from rival_clv_pandas import features
 
-        found = self._several(lambda: features(self.root / "files", CLOCK))
-        features(self.root / "files", CLOCK).to_parquet(self.root / "pandas.parquet", index=False)
+        found = self._several(lambda: features(self.root / "files", CLOCK, by_arrow=by_arrow))
+        name = "pandas_by_arrow" if by_arrow else "pandas"
+        features(self.root / "files", CLOCK, by_arrow=by_arrow).to_parquet(self.root / f"{name}.parquet", index=False)
         return found
+
+    def pandas_by_arrow(self) -> Took:
+        """The same, the files read by pyarrow."""
+        return self.pandas(by_arrow=True)
 
     def polars(self) -> Took:
         """The same in Polars, into a frame."""

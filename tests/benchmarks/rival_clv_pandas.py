@@ -1,11 +1,12 @@
 """The features of ``features.continuous_customer_features`` in pandas, from Parquet files: as somebody writes them who knows pandas.
 
-Only what is read is computed; words are categories, money is whole cents, which add up exactly.
+Only what is read is computed; words are categories, money is whole cents, which add up exactly. Files are read by
+``pandas.read_parquet``, or by pyarrow with its decimals and dictionaries turned into numbers and categories before pandas sees them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -27,22 +28,24 @@ DAYS = (30, 90, 180, 365)
 COHORTS = (90, 180, 365, 730)
 COHORT_NAMES = ("below 90 days", "90 to 179 days", "180 to 364 days", "second year", "third year or later")
 
+Read = Callable[[Path, Sequence[str], str, pd.Timestamp], pd.DataFrame]
 
-def features(folder: Path, clock: datetime) -> pd.DataFrame:
+
+def features(folder: Path, clock: datetime, *, by_arrow: bool = False) -> pd.DataFrame:
     """One row per customer with 90 days of tenure or more, by ``customer_id``."""
-    now = pd.Timestamp(clock)
-    profile = _arrivals(folder, "continuous_customers_profile", "customer_id", "signup_date", now, ["age_group", "region"])
+    now, read = pd.Timestamp(clock), _by_arrow if by_arrow else _by_pandas
+    profile = _arrivals(read, folder, "continuous_customers_profile", "customer_id", "signup_date", now, ["age_group", "region"])
     profile = profile.set_index("customer_id")
-    bought = _arrivals(folder, "continuous_transactions", "transaction_id", "transaction_date", now, ["product_category"])
+    bought = _arrivals(read, folder, "continuous_transactions", "transaction_id", "transaction_date", now, ["product_category"])
     table = profile[["age_group", "region"]].join(_rfm(profile, bought, now)).join(_patterns(bought, now))
     table = _beside_others(table)
-    table = table[table["tenure_days"] >= 90].join(_engagement(folder, now))
+    table = table[table["tenure_days"] >= 90].join(_engagement(read, folder, now))
     return _derived(table).reset_index()
 
 
-def _arrivals(folder: Path, name: str, key: str, time: str, now: pd.Timestamp, words: Sequence[str]) -> pd.DataFrame:
+def _arrivals(read: Read, folder: Path, name: str, key: str, time: str, now: pd.Timestamp, words: Sequence[str]) -> pd.DataFrame:
     """History with what arrived since: the latest row of a key in staging takes the place of the one in history."""
-    history, staging = (_read(folder / f"{file}.parquet", words, time, now) for file in (name, f"{name}_staging"))
+    history, staging = (read(folder / f"{file}.parquet", words, time, now) for file in (name, f"{name}_staging"))
     staging = staging.sort_values(time).drop_duplicates(key, keep="last")
     rows = pd.concat([history[~history[key].isin(staging[key])], staging], ignore_index=True)
     for word in words:  # the files may have met other words, or in another order
@@ -51,7 +54,16 @@ def _arrivals(folder: Path, name: str, key: str, time: str, now: pd.Timestamp, w
     return rows
 
 
-def _read(path: Path, words: Sequence[str], time: str, now: pd.Timestamp) -> pd.DataFrame:
+def _by_pandas(path: Path, words: Sequence[str], time: str, now: pd.Timestamp) -> pd.DataFrame:
+    rows = pd.read_parquet(path)
+    rows[time] = rows[time].astype("datetime64[us]")
+    if "amount" in rows:  # decimals are Python objects
+        rows["amount"] = (rows["amount"].astype("float64") * 100).round().astype("int64")
+    rows[list(words)] = rows[list(words)].astype("category")
+    return rows[rows[time] < now]
+
+
+def _by_arrow(path: Path, words: Sequence[str], time: str, now: pd.Timestamp) -> pd.DataFrame:
     rows = pq.read_table(path, read_dictionary=list(words), filters=pc.field(time) < pa.scalar(now.to_pydatetime(), pa.timestamp("us")))
     if "amount" in rows.column_names:  # decimals would be Python objects
         cents = pc.multiply(rows["amount"].cast(pa.decimal128(18, 2)), pa.scalar(100)).cast(pa.int64())
@@ -113,9 +125,9 @@ def _patterns(bought: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _engagement(folder: Path, now: pd.Timestamp) -> pd.DataFrame:
+def _engagement(read: Read, folder: Path, now: pd.Timestamp) -> pd.DataFrame:
     """What customers do besides buying; only those who have done something."""
-    seen = _arrivals(folder, "continuous_interactions", "interaction_id", "event_date", now, ["event_type"])
+    seen = _arrivals(read, folder, "continuous_interactions", "interaction_id", "event_date", now, ["event_type"])
     counted = seen.groupby(["customer_id", "event_type"], observed=True).size().unstack(fill_value=0)
     found = pd.DataFrame({name: counted.get(event, 0) for name, event in EVENTS.items()}, index=counted.index)
     found["total_interactions"] = counted.sum(axis=1)
