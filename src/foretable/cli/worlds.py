@@ -136,10 +136,12 @@ def _write_duckdb(rows: pa.Table, path: Path, name: str) -> None:
     from sqlglot import exp
 
     from foretable.sql import statement, table
+    from foretable.warehouse.open import NO_PROGRESS
 
     path.unlink(missing_ok=True)
     connection = duckdb.connect(path)
     try:
+        connection.execute(NO_PROGRESS)
         connection.register("made", rows)
         connection.execute(statement("CREATE SCHEMA $schema", schema=exp.to_identifier(name.split(".")[0], quoted=True)))
         connection.execute(statement("CREATE TABLE $target AS SELECT * FROM made", target=table(name)))

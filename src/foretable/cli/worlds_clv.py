@@ -78,9 +78,11 @@ def _database(path: Path) -> Iterator[Write]:
     from sqlglot import exp
 
     from foretable.sql import statement, table
+    from foretable.warehouse.open import NO_PROGRESS
 
     path.unlink(missing_ok=True)
     connection = duckdb.connect(path)
+    connection.execute(NO_PROGRESS)
     there: set[str] = set()
 
     def write(tables: Mapping[str, pa.Table]) -> None:

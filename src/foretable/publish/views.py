@@ -13,6 +13,7 @@ from foretable.publish.content import SYSTEM, Content, SystemView
 from foretable.publish.live import query
 from foretable.sql import column, parse, render, table
 from foretable.warehouse.disk import sync
+from foretable.warehouse.open import NO_PROGRESS
 
 # Raise it when script() writes other statements for the same tables.
 _FORM = 1
@@ -57,6 +58,7 @@ def write(bi_file: Path, live: Path, statements: Sequence[str], made_from: str) 
     part.unlink(missing_ok=True)
     connection = duckdb.connect(str(part))
     try:
+        connection.execute(NO_PROGRESS)
         for text in statements:
             connection.execute(text)
         connection.execute("CHECKPOINT")  # closing does it too, but on a full disk without a word: the file would be empty

@@ -11,6 +11,7 @@ from sqlglot import exp
 from foretable.simulate.clv import simulate_clv
 from foretable.simulate.telco import simulate_telco
 from foretable.sql import statement, table
+from foretable.warehouse.open import NO_PROGRESS
 
 CUSTOMERS = 2_500
 SEED = 2026
@@ -50,6 +51,7 @@ def build_sample(path: Path, *, customers: int = CUSTOMERS, seed: int = SEED) ->
         made = Path(folder) / "warehouse.duckdb"  # DuckDB writes the stem into the file: it must not depend on the path
         connection = duckdb.connect(made, config={"threads": 1, "storage_compatibility_version": "v1.0.0"})
         try:
+            connection.execute(NO_PROGRESS)
             connection.execute("PRAGMA force_compression = 'uncompressed'")  # compressed segments end in stray bytes of memory
             _write_telco(connection, customers, seed)
             _write_clv(connection, seed)

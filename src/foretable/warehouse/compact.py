@@ -25,7 +25,7 @@ from foretable.sql import render
 from foretable.warehouse.disk import sync
 from foretable.warehouse.failures import refused, translate
 from foretable.warehouse.interrupts import watch
-from foretable.warehouse.open import open_warehouse
+from foretable.warehouse.open import NO_PROGRESS, open_warehouse
 from foretable.warehouse.same import NEW, OLD, Table, require_same, rows_of, stored_columns, tables
 
 PART = ".compact.tmp"
@@ -122,7 +122,7 @@ def _hold(file: Path, wait: float) -> duckdb.DuckDBPyConnection:
         open_warehouse(file, wait=max(0.0, deadline - time.monotonic())).close()  # says what is wrong with the file, and folds its WAL in
         connection = duckdb.connect(":memory:", config={"temp_directory": f"{file}.tmp"})
         try:
-            connection.execute("SET enable_progress_bar = false")
+            connection.execute(NO_PROGRESS)
             _take(connection, file)
         except BaseException as error:
             connection.close()

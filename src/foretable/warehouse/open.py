@@ -20,6 +20,8 @@ from foretable.warehouse.interrupts import watch
 _POLL_SECONDS = 0.1
 # Else DuckDB writes blocks in the middle of a wave's commit, up to ten times the cost of the wave; closing does it too.
 _CHECKPOINT = "SET checkpoint_threshold = '1GB'"
+NO_PROGRESS = "SET enable_progress_bar = false"
+"""Else DuckDB draws a bar on standard output, piped or not, wherever Python runs a text instead of a file."""
 # DuckDB calls a catalog after its file: beside a schema of that name, "name.table" is ambiguous.
 _TAKEN = (*LAYERS, SYSTEM)
 
@@ -133,6 +135,7 @@ def _connect(path: str | Path, read_only: bool, attach: Mapping[str, Path]) -> d
     try:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(_CHECKPOINT)
+        connection.execute(NO_PROGRESS)
         for alias, file in attach.items():
             where = f"{alias} ({file})"
             connection.execute(_attach(alias, file))

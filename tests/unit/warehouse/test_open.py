@@ -44,6 +44,15 @@ def test_a_new_file_is_a_plain_connection_in_utc(tmp_path: Path) -> None:
         assert local.fetchall() == [("2024-07-01 10:00:00",)]
 
 
+def test_no_bar_is_drawn_into_what_a_query_prints(tmp_path: Path) -> None:
+    asked = "execute(\"SELECT current_setting('enable_progress_bar')\").fetchone()[0]"
+    script = (
+        f"import sys; from foretable.warehouse import open_warehouse; c = open_warehouse(sys.argv[1]); print(c.{asked}, c.cursor().{asked})"
+    )
+    run = subprocess.run([sys.executable, "-c", script, str(tmp_path / "w.duckdb")], capture_output=True, text=True)
+    assert run.stdout.split() == ["False", "False"]  # elsewhere than in `python -c` it is off anyhow
+
+
 def test_killed_while_it_is_made_a_warehouse_is_not_there_at_all(tmp_path: Path) -> None:
     script = (
         "import os, signal, sys; from foretable.warehouse import open_warehouse; "

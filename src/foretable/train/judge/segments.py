@@ -6,6 +6,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from foretable.warehouse.open import NO_PROGRESS
+
 MOST_VALUES = 20
 MOST_TIMES = 36
 OTHER = "(other)"
@@ -44,6 +46,7 @@ def text(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
     encoded = whole.dictionary_encode(null_encoding="encode")
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(NO_PROGRESS)
         connection.register("given", pa.table({"value": encoded.dictionary}))
         names = connection.execute("SELECT value::VARCHAR FROM given").fetchall()
     found: np.ndarray = np.array([*(name for (name,) in names), None], dtype=object)[encoded.indices.to_numpy(zero_copy_only=False)]
