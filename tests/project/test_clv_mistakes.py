@@ -25,7 +25,7 @@ Make = Callable[..., Any]
 
 @pytest.mark.parametrize("scenario", ["continuous", "coldstart"])
 def test_1_the_target_is_observed_spend_and_no_formula_of_the_past(shop: Make, scenario: str) -> None:
-    world = shop(**simulate_clv(200, seed=6, coldstart=2_000))
+    world = shop(**simulate_clv(200, seed=6, coldstart=8_000))
     target = {who: row["target_12m_ltv"] for who, row in world.at(f"training.{scenario}_targets", DATE).items()}
     spent = dict(
         world.connection.execute(

@@ -25,7 +25,9 @@ def watch(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Whether an error is DuckDB's word for Ctrl-C."""
+    """Whether an error is DuckDB's word for Ctrl-C: while it worked, or while a function of ours did that it called."""
+    if isinstance(error, duckdb.Error):
+        return "executing the UDF: KeyboardInterrupt" in str(error)
     return isinstance(error, RuntimeError) and isinstance(error.__cause__, KeyboardInterrupt)
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from foretable.warehouse import open_warehouse, wave
@@ -106,3 +107,14 @@ def test_kill_within_a_wave_loses_that_wave_only(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False).returncode == -9
     with open_warehouse(path) as connection:
         assert rows(connection) == 1
+
+
+def test_ctrl_c_in_a_function_of_ours_stops_the_wave() -> None:
+    def pressed(number: pa.Array) -> pa.Array:
+        raise KeyboardInterrupt
+
+    with duckdb.connect() as connection:
+        connection.create_function("pressed", pressed, ["BIGINT"], "BIGINT", type="arrow")
+        with pytest.raises(KeyboardInterrupt), wave(connection):
+            connection.execute("SELECT pressed(1)").fetchall()
+        assert connection.execute("SELECT 1").fetchall() == [(1,)], "rolled back"
