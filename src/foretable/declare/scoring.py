@@ -51,6 +51,10 @@ class ScoringTable(DynamicTable):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not isinstance(self.output, str):
+            raise DeclarationError(
+                f"{self.name}: output={self.output!r} names no column", where=str(self.origin), hint='write: output="predicted_ltv"'
+            )
         if not isinstance(self.reasons, int) or self.reasons < 0:
             raise DeclarationError(
                 f"{self.name}: reasons={self.reasons!r} is no number of reasons", where=str(self.origin), hint="write: reasons=3"

@@ -87,6 +87,10 @@ class Source:
             raise DeclarationError(
                 f"source {self.name}: valid takes two columns", where=str(self.origin), hint='write valid=("valid_from", "valid_to")'
             )
+        if not isinstance(self.query, str):
+            raise DeclarationError(
+                f"source {self.name}: query={self.query!r} is no SQL", where=str(self.origin), hint='write: query="SELECT … FROM file"'
+            )
         if self.query and self.file is None:
             raise DeclarationError(
                 f"source {self.name}: query= needs file=",

@@ -54,3 +54,10 @@ def test_reasons_are_a_number(reasons: Any) -> None:
     model = ft.Model("left", label=left, features=[ft.ref("clean.customers")], candidates=[ft.LogisticRegression()])
     with pytest.raises(DeclarationError, match="is no number of reasons"):
         ft.scoring_table("predictions.left", model=model, reasons=reasons)
+
+
+@pytest.mark.parametrize("output", [5, None])
+def test_the_column_of_predictions_has_a_name(output: Any) -> None:
+    model = ft.Model("left", label=left, features=[ft.ref("clean.customers")], candidates=[ft.LogisticRegression()])
+    with pytest.raises(DeclarationError, match="names no column"):
+        ft.scoring_table("predictions.left", model=model, output=output)

@@ -43,3 +43,8 @@ def test_what_makes_no_sense_is_refused_where_it_stands(options, told):
     assert told in caught.value.message
     assert caught.value.hint
     assert "test_source.py" in caught.value.where
+
+
+def test_the_query_of_a_source_is_text():
+    with pytest.raises(DeclarationError, match="query=5 is no SQL"):
+        Source("raw.orders", file="orders.csv", query=5)
