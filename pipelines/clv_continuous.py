@@ -140,7 +140,6 @@ def engagement_features() -> ft.Table:
         interactions_90d=t.count(where=last(t.event_date, days=90)),
         interactions_365d=t.count(where=last(t.event_date, days=365)),
         **{name: t.count(where=t.event_type == event) for name, event in EVENTS.items()},
-        **{f"{name}_90d": t.count(where=(t.event_type == event) & last(t.event_date, days=90)) for name, event in EVENTS.items()},
     )
     joined = customer.join(_customers().select("customer_id"), found)
     counts = {name: joined[name].fill_null(0) for name in found.columns if name not in ("customer_id", "last_interaction_date")}

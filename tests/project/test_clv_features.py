@@ -100,7 +100,7 @@ def test_purchase_patterns_and_engagement_are_what_plain_python_computes(few: An
     did = few.at("features.engagement_features", NOW)
     assert [did[who]["total_interactions"] for who in (BUYER, NOBODY, CLICKER, NEWEST)] == [2, 0, 5, 1]
     assert (did[CLICKER]["email_opens"], did[CLICKER]["email_clicks"], did[CLICKER]["email_engagement_rate"]) == (5, 0, 0)  # corrected
-    assert (did[BUYER]["cart_adds_90d"], did[BUYER]["website_visits_90d"], did[BUYER]["interactions_30d"]) == (1, 0, 1)
+    assert (did[BUYER]["interactions_365d"], did[BUYER]["interactions_90d"], did[BUYER]["interactions_30d"]) == (1, 1, 1)
     assert (did[NOBODY]["email_engagement_rate"], did[NOBODY]["last_interaction_date"]) == (None, None)
 
 

@@ -14,12 +14,6 @@
 --   support_tickets        BIGINT
 --   product_views          BIGINT
 --   cart_adds              BIGINT
---   website_visits_90d     BIGINT
---   email_opens_90d        BIGINT
---   email_clicks_90d       BIGINT
---   support_tickets_90d    BIGINT
---   product_views_90d      BIGINT
---   cart_adds_90d          BIGINT
 --   email_engagement_rate  DOUBLE
 --
 -- Reads    raw.continuous_interactions, raw.continuous_customers_profile, raw.continuous_interactions_staging, raw.continuous_customers_profile_staging
@@ -36,12 +30,6 @@ SELECT
   COALESCE("t29"."support_tickets", 0) AS "support_tickets",
   COALESCE("t29"."product_views", 0) AS "product_views",
   COALESCE("t29"."cart_adds", 0) AS "cart_adds",
-  COALESCE("t29"."website_visits_90d", 0) AS "website_visits_90d",
-  COALESCE("t29"."email_opens_90d", 0) AS "email_opens_90d",
-  COALESCE("t29"."email_clicks_90d", 0) AS "email_clicks_90d",
-  COALESCE("t29"."support_tickets_90d", 0) AS "support_tickets_90d",
-  COALESCE("t29"."product_views_90d", 0) AS "product_views_90d",
-  COALESCE("t29"."cart_adds_90d", 0) AS "cart_adds_90d",
   "t29"."email_clicks" / NULLIF("t29"."email_opens", 0) AS "email_engagement_rate"
 FROM (
   SELECT
@@ -49,7 +37,7 @@ FROM (
     EXCLUDE ("customer_id_right")
   FROM (
     SELECT
-      "t25"."customer_id",
+      "t26"."customer_id",
       "t27"."customer_id" AS "customer_id_right",
       "t27"."last_interaction_date",
       "t27"."total_interactions",
@@ -61,13 +49,7 @@ FROM (
       "t27"."email_clicks",
       "t27"."support_tickets",
       "t27"."product_views",
-      "t27"."cart_adds",
-      "t27"."website_visits_90d",
-      "t27"."email_opens_90d",
-      "t27"."email_clicks_90d",
-      "t27"."support_tickets_90d",
-      "t27"."product_views_90d",
-      "t27"."cart_adds_90d"
+      "t27"."cart_adds"
     FROM (
       SELECT
         "t23"."customer_id"
@@ -165,7 +147,7 @@ FROM (
           ) AS "t17"
         ) AS "t18"
       ) AS "t23"
-    ) AS "t25"
+    ) AS "t26"
     LEFT OUTER JOIN (
       SELECT
         "t21"."customer_id",
@@ -209,91 +191,7 @@ FROM (
         COUNT(*) FILTER(WHERE
           "t21"."event_type" = 'product_view') AS "product_views",
         COUNT(*) FILTER(WHERE
-          "t21"."event_type" = 'cart_add') AS "cart_adds",
-        COUNT(*) FILTER(WHERE
-          (
-            "t21"."event_type" = 'website_visit'
-          )
-          AND (
-            (
-              "t21"."event_date" >= (
-                as_of() - INTERVAL '90' DAY
-              )
-            )
-            AND (
-              "t21"."event_date" < as_of()
-            )
-          )) AS "website_visits_90d",
-        COUNT(*) FILTER(WHERE
-          (
-            "t21"."event_type" = 'email_open'
-          )
-          AND (
-            (
-              "t21"."event_date" >= (
-                as_of() - INTERVAL '90' DAY
-              )
-            )
-            AND (
-              "t21"."event_date" < as_of()
-            )
-          )) AS "email_opens_90d",
-        COUNT(*) FILTER(WHERE
-          (
-            "t21"."event_type" = 'email_click'
-          )
-          AND (
-            (
-              "t21"."event_date" >= (
-                as_of() - INTERVAL '90' DAY
-              )
-            )
-            AND (
-              "t21"."event_date" < as_of()
-            )
-          )) AS "email_clicks_90d",
-        COUNT(*) FILTER(WHERE
-          (
-            "t21"."event_type" = 'support_ticket'
-          )
-          AND (
-            (
-              "t21"."event_date" >= (
-                as_of() - INTERVAL '90' DAY
-              )
-            )
-            AND (
-              "t21"."event_date" < as_of()
-            )
-          )) AS "support_tickets_90d",
-        COUNT(*) FILTER(WHERE
-          (
-            "t21"."event_type" = 'product_view'
-          )
-          AND (
-            (
-              "t21"."event_date" >= (
-                as_of() - INTERVAL '90' DAY
-              )
-            )
-            AND (
-              "t21"."event_date" < as_of()
-            )
-          )) AS "product_views_90d",
-        COUNT(*) FILTER(WHERE
-          (
-            "t21"."event_type" = 'cart_add'
-          )
-          AND (
-            (
-              "t21"."event_date" >= (
-                as_of() - INTERVAL '90' DAY
-              )
-            )
-            AND (
-              "t21"."event_date" < as_of()
-            )
-          )) AS "cart_adds_90d"
+          "t21"."event_type" = 'cart_add') AS "cart_adds"
       FROM (
         SELECT
           *
@@ -380,6 +278,6 @@ FROM (
       GROUP BY
         1
     ) AS "t27"
-      ON "t25"."customer_id" = "t27"."customer_id"
+      ON "t26"."customer_id" = "t27"."customer_id"
   ) AS "t28"
 ) AS "t29";

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
 
 from sqlglot import exp
@@ -12,6 +12,7 @@ from foretable.compile.recorded import Columns
 from foretable.compile.references import FUNCTIONS
 from foretable.declare.model import Model
 from foretable.declare.scoring import ScoringTable
+from foretable.declare.tables import Rows
 from foretable.errors import DeclarationError, UnknownName, nearest
 from foretable.registry.signature import OUTPUTS
 from foretable.sql import DIALECT, column, table
@@ -43,8 +44,7 @@ def scoring_query(declared: ScoringTable, columns_of: Callable[[str], Columns]) 
     DeclarationError
         Two columns of the scored tables, or of the table itself, have one name.
     """
-    views = [declared.over] if declared.over is not None else list(declared.model.features)
-    keys = declared.entity.keys if declared.entity else ()
+    views, keys = _views(declared), declared.entity.keys if declared.entity else ()
     owner: dict[str, str] = {}
     for view in views:
         for name in columns_of(view.name):
@@ -64,7 +64,7 @@ def scoring_query(declared: ScoringTable, columns_of: Callable[[str], Columns]) 
     query = exp.select(
         *(column(name, row) for name in dict.fromkeys((*keys, *declared.keep))),
         *_answers(declared, keys, row),
-    ).from_(_rows([view.name for view in views], keys, row))
+    ).from_(scored_rows(declared, row))
     query = query if declared.model.intervals is None else _with_intervals(query, declared, keys)
     _require_distinct(declared, query.named_selects)
     return query
@@ -72,8 +72,11 @@ def scoring_query(declared: ScoringTable, columns_of: Callable[[str], Columns]) 
 
 def scored_rows(declared: ScoringTable, row: str) -> exp.Expr:
     """The rows that a scoring table scores, as something to select from that is called ``row``."""
-    views = [declared.over] if declared.over is not None else list(declared.model.features)
-    return _rows([view.name for view in views], declared.entity.keys if declared.entity else (), row)
+    return _rows([view.name for view in _views(declared)], declared.entity.keys if declared.entity else (), row)
+
+
+def _views(declared: ScoringTable) -> Sequence[Rows]:
+    return [declared.over] if declared.over is not None else declared.model.features
 
 
 def _require_distinct(declared: ScoringTable, names: list[str]) -> None:
